@@ -1,0 +1,1 @@
+"""TFDS builders: one folder for each corpus, as its owners distribute it."""

@@ -1,0 +1,160 @@
+"""Clips: the one data structure between a prepared corpus and everything that reads it.
+
+A struct of arrays over N clips in host memory. Clips differ in length, so their frames lie one
+after another in a single array and `starts` says where each clip begins; nothing is padded before
+an input asks for it.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from mer_jax.errors import DataError
+
+GRAY = "gray"
+FLOW_MAPS = "u v strain"
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+  """N clips of one or several corpora.
+
+  Attributes:
+    frames: uint8 [M, H, W, C], the frames of all clips one after another, M = sum of lengths.
+    starts: int64 [N + 1]; clip n owns frames[starts[n]:starts[n + 1]].
+    dataset: str [N], "casme2", "samm" or "smic".
+    subject: str [N] in the dataset's canonical form: "sub01", "006", "s01".
+    clip: str [N] in the dataset's canonical form: "EP02_01f", "006_1_2", "s01_ne_01". Unique only
+      together with dataset and subject.
+    emotion: str [N], the corpus' own label, lower case, without trailing blanks or a plural s in
+      "others".
+    action_units: str [N] as written in the sheet; "" where there is none.
+    objective_class: str [N], "I" to "VII"; "" where the sheet has none.
+    onset, apex, offset: int32 [N], indices into the clip's own frames, 0 <= onset <= apex <= offset.
+    apex_missing: bool [N], True where the corpus gives no usable apex and `apex` is the midpoint.
+    fps: float32 [N], frames per second of the camera.
+    first_frame, last_frame: int64 [N], the numbers in the first and last source file names.
+    synthetic: bool [N], True for clips that `data_builders.synthetic` drew.
+    channels: what C holds: `GRAY` (C = 1) or `FLOW_MAPS` (C = 3: horizontal flow, vertical flow,
+      optical strain, each scaled to 0..255 by whoever published the maps).
+
+  Raises:
+    DataError: the arrays contradict each other, or a key (dataset, subject, clip) occurs twice.
+  """
+
+  frames: np.ndarray
+  starts: np.ndarray
+  dataset: np.ndarray
+  subject: np.ndarray
+  clip: np.ndarray
+  emotion: np.ndarray
+  action_units: np.ndarray
+  objective_class: np.ndarray
+  onset: np.ndarray
+  apex: np.ndarray
+  offset: np.ndarray
+  apex_missing: np.ndarray
+  fps: np.ndarray
+  first_frame: np.ndarray
+  last_frame: np.ndarray
+  synthetic: np.ndarray
+  channels: str = GRAY
+
+  def __post_init__(self) -> None:
+    n = len(self.clip)
+    for field in PER_CLIP_FIELDS:
+      if len(getattr(self, field)) != n:
+        raise DataError(f"Clips.{field} has {len(getattr(self, field))} entries for {n} clips.")
+    if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
+      raise DataError(
+        f"Clips.frames must be uint8 [M, H, W, C]; got {self.frames.dtype} {self.frames.shape}."
+      )
+    if len(self.starts) != n + 1 or self.starts[0] != 0 or self.starts[-1] != len(self.frames):
+      raise DataError(f"Clips.starts must run from 0 to {len(self.frames)} in {n + 1} entries.")
+    if n and np.min(self.num_frames) < 1:
+      raise DataError(f"{self.name(int(np.argmin(self.num_frames)))} has no frames.")
+    ordered = (
+      (self.onset >= 0)
+      & (self.onset <= self.apex)
+      & (self.apex <= self.offset)
+      & (self.offset < self.num_frames)
+    )
+    if not np.all(ordered):
+      raise DataError(
+        f"{self.name(int(np.argmin(ordered)))}: onset, apex and offset must be ordered indices"
+        " into its frames. Build the dataset again."
+      )
+    seen: set[str] = set()
+    for name in map(self.name, range(n)):
+      if name in seen:
+        raise DataError(f"Two clips have the key {name}; each clip must occur once.")
+      seen.add(name)
+
+  def __len__(self) -> int:
+    """N, the number of clips."""
+    return len(self.clip)
+
+  @property
+  def num_frames(self) -> np.ndarray:
+    """int64 [N]: frames of each clip."""
+    return np.diff(self.starts)
+
+  def name(self, n: int) -> str:
+    """The key of clip n as one string: "casme2/sub01/EP02_01f"."""
+    return f"{self.dataset[n]}/{self.subject[n]}/{self.clip[n]}"
+
+  def frames_of(self, n: int) -> np.ndarray:
+    """uint8 [T_n, H, W, C]: a view of the frames of clip n."""
+    return self.frames[self.starts[n] : self.starts[n + 1]]
+
+  def select(self, indices: Sequence[int] | np.ndarray) -> "Clips":
+    """The clips at `indices` (int [n]), in that order, as a new Clips."""
+    indices = np.asarray(indices, np.int64)
+    lengths = self.num_frames[indices]
+    parts = [self.frames_of(n) for n in indices]
+    frames = np.concatenate(parts) if parts else self.frames[:0]
+    chosen = {field: getattr(self, field)[indices] for field in PER_CLIP_FIELDS}
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Clips(frames=frames, starts=starts, channels=self.channels, **chosen)
+
+  def fingerprint(self) -> str:
+    """sha256 over every pixel and annotation, in hexadecimal: the identity of the data of a run."""
+    digest = hashlib.sha256(f"{self.channels} {self.frames.shape}".encode())
+    digest.update(np.ascontiguousarray(self.frames).data)
+    digest.update(self.starts.astype("<i8").tobytes())
+    for field in PER_CLIP_FIELDS:
+      digest.update("\x1f".join(map(str, getattr(self, field).tolist())).encode())
+      digest.update(b"\x1e")
+    return digest.hexdigest()
+
+
+PER_CLIP_FIELDS = tuple(
+  field.name
+  for field in dataclasses.fields(Clips)
+  if field.name not in ("frames", "starts", "channels")
+)
+
+
+def concatenate(parts: Sequence[Clips]) -> Clips:
+  """All clips of `parts`, in order, as one Clips.
+
+  Raises:
+    DataError: the parts hold frames of different sizes or kinds, or share a key.
+  """
+  if not parts:
+    raise DataError("There are no clips to put together.")
+  shapes = {(part.channels, *part.frames.shape[1:]) for part in parts}
+  if len(shapes) > 1:
+    raise DataError(
+      f"Corpora prepared at different sizes cannot be pooled: {sorted(map(str, shapes))}. Build"
+      " them with the same --config."
+    )
+  lengths = np.concatenate([part.num_frames for part in parts])
+  return Clips(
+    frames=np.concatenate([part.frames for part in parts]),
+    starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    channels=parts[0].channels,
+    **{f: np.concatenate([getattr(part, f) for part in parts]) for f in PER_CLIP_FIELDS},
+  )
