@@ -30,7 +30,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 @contextlib.contextmanager
 def temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A fresh name in the folder of `path`, with its suffix; removed if it is still there at the end."""
+  """A fresh name in the folder of `path`, with its suffix; removed if still there at the end."""
   handle, name = tempfile.mkstemp(
     dir=path.parent, prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}"
   )

@@ -32,7 +32,7 @@ class Clips:
       "others".
     action_units: str [N] as written in the sheet; "" where there is none.
     objective_class: str [N], "I" to "VII"; "" where the sheet has none.
-    onset, apex, offset: int32 [N], indices into the clip's own frames, 0 <= onset <= apex <= offset.
+    onset, apex, offset: int32 [N], indices into the clip's own frames, in this order (may be equal).
     apex_missing: bool [N], True where the corpus gives no usable apex and `apex` is the midpoint.
     fps: float32 [N], frames per second of the camera.
     first_frame, last_frame: int64 [N], the numbers in the first and last source file names.
