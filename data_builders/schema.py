@@ -9,15 +9,19 @@ SYNTHETIC_MARK = (
 SPLIT = "clips"  # LOSO has no train and test split, and TFDS refuses the name "all"
 
 
-def features(height: int, width: int, channels: int) -> tfds.features.FeaturesDict:
-  """TFDS features of one clip of `height` x `width` pixels; the fields are those of `Clips`.
+def features(height: int | None, width: int | None, channels: int) -> tfds.features.FeaturesDict:
+  """TFDS features of one clip of `height` x `width` pixels (None: any); the fields of `Clips`.
 
   frames is uint8 [T, H, W, C]; onset, apex and offset are indices into it.
   """
   text = tfds.features.Text
+  # With more than one unknown dimension TFDS has to store the shape, which it only does encoded.
+  encoding = "zlib" if None in (height, width) else "none"
   return tfds.features.FeaturesDict(
     {
-      "frames": tfds.features.Tensor(shape=(None, height, width, channels), dtype=np.uint8),
+      "frames": tfds.features.Tensor(
+        shape=(None, height, width, channels), dtype=np.uint8, encoding=encoding
+      ),
       "num_frames": tfds.features.Scalar(np.int32),
       "dataset": text(),
       "subject": text(),

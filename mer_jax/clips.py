@@ -28,11 +28,11 @@ class Clips:
     subject: str [N] in the dataset's canonical form: "sub01", "006", "s01".
     clip: str [N] in the dataset's canonical form: "EP02_01f", "006_1_2", "s01_ne_01". Unique only
       together with dataset and subject.
-    emotion: str [N], the corpus' own label, lower case, without trailing blanks or a plural s in
-      "others".
+    emotion: str [N], the corpus' own label in lower case without outer blanks; "others" also where
+      the sheet says "other".
     action_units: str [N] as written in the sheet; "" where there is none.
     objective_class: str [N], "I" to "VII"; "" where the sheet has none.
-    onset, apex, offset: int32 [N], indices into the clip's own frames, in this order (may be equal).
+    onset, apex, offset: int32 [N], ordered indices into the clip's own frames; may be equal.
     apex_missing: bool [N], True where the corpus gives no usable apex and `apex` is the midpoint.
     fps: float32 [N], frames per second of the camera.
     first_frame, last_frame: int64 [N], the numbers in the first and last source file names.

@@ -1,0 +1,36 @@
+"""The argument of a config: which corpus, hence which prepared datasets and which protocol."""
+
+from ml_collections import config_dict
+
+from mer_jax import errors
+
+# argument -> datasets, protocol, builder config of the frames (None: the config's own)
+CORPORA = {
+  "casme2": (("casme2",), "three_class", None),
+  "samm": (("samm",), "three_class", None),
+  "smic": (("smic",), "three_class", None),
+  # The composite of MEGC2019: trained on all three, scored on each as well.
+  "megc2019": (("casme2", "samm", "smic"), "megc2019", None),
+  # Published optical-flow maps instead of frames, of the corpora they cover.
+  "casme2_maps": (("megc2019_flow",), "three_class", "maps"),
+  "megc2019_maps": (("megc2019_flow",), "megc2019", "maps"),
+}
+
+
+def apply(config: config_dict.ConfigDict, arg: str) -> bool:
+  """Sets datasets and protocol of `config` for the config argument `arg`.
+
+  Returns:
+    True if the corpus holds published flow maps instead of frames.
+
+  Raises:
+    ConfigError: no such argument.
+  """
+  if arg not in CORPORA:
+    raise errors.ConfigError(errors.unknown("config argument", arg, CORPORA))
+  datasets, protocol, builder_config = CORPORA[arg]
+  config.data.datasets = datasets
+  config.protocol.name = protocol
+  if builder_config:
+    config.data.builder_config = builder_config
+  return builder_config == "maps"

@@ -1,0 +1,62 @@
+"""The paper's experiment: parallel CNN + LSTM on 48 gray frames of 48 x 48, leave-one-subject-out.
+
+Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture for
+  Micro-expression Recognition", doi 10.5281/zenodo.15751631.
+Command: python -m mer_jax.main --config=configs/parallel_cnn_lstm.py:casme2 --workdir=DIR
+Time: @TIME@
+Score: @SCORE@
+"""
+
+from configs import corpora
+from mer_jax import settings
+
+
+def get_config(arg: str = "casme2"):
+  """The paper's setting on the corpus `arg` (a key of configs.corpora.CORPORA)."""
+  config = settings.default()
+  maps = corpora.apply(config, arg)
+
+  config.input.name = "padded_frames"
+  # Frames a clip is padded or truncated to.
+  config.input.num_frames = 48
+  # Height and width in pixels.
+  config.input.size = 28 if maps else 48
+  # Side on which shorter clips get zero frames: post or pre.
+  config.input.pad = "post"
+  # What stays of longer clips: first, last or apex.
+  config.input.truncate = "first"
+  # none, or linear: map every clip onto num_frames instead of padding.
+  config.input.resample = "none"
+
+  config.model.name = "parallel_cnn_lstm"
+  # How the CNN sees the clip: stack, stack_wrong_axis, td_mean, td_gap, conv3d.
+  config.model.cnn_branch = "stack"
+  # Filters of the three convolutions.
+  config.model.channels = (32, 64, 128)
+  # Widths of the CNN's last layer, of the LSTM's state, of the layer after fusion.
+  config.model.cnn_features = 128
+  config.model.lstm_features = 128
+  config.model.head_features = 64
+  # raw or difference_to_onset.
+  config.model.lstm_input = "raw"
+  # both, cnn, lstm, sequential.
+  config.model.branch = "both"
+  # concat, sum, gated, late.
+  config.model.fusion = "concat"
+  # none, batch, group.
+  config.model.norm = "none"
+  # Rate before the logits.
+  config.model.dropout = 0.5
+  # Whether the LSTM passes over padded frames.
+  config.model.mask_padding = False
+
+  # As the paper states them.
+  config.optimizer.name = "sgd"
+  config.optimizer.learning_rate = 0.01
+  config.optimizer.momentum = 0.9
+  config.training.batch_size = 25
+  config.training.epochs = 100
+
+  if maps:  # a handful of maps a clip, not 48 frames
+    config.input.num_frames = 4
+  return config

@@ -1,0 +1,176 @@
+"""Prepares a corpus: python -m data_builders.build casme2 --manual_dir DIR --data_dir DIR."""
+
+import argparse
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import data_builders
+from data_builders import build_report
+from data_builders.annotate import CROPS
+from data_builders.build_report import BuildReport
+from mer_jax import errors
+from mer_jax.errors import ConfigError, DataError, MerError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """The command line; returns the exit code (0, or that of the `MerError` it prints)."""
+  options = _parser().parse_args(argv)
+  try:
+    for config in _configs(options.dataset, options.config):
+      report, folder, reused = build(
+        options.dataset,
+        options.manual_dir,
+        options.data_dir,
+        config,
+        strict=options.strict,
+        overwrite=options.overwrite,
+        sheet=options.sheet,
+        crop=options.crop,
+      )
+      print(report.text())
+      print(f"  {'reused, as built before' if reused else 'written'}: {folder}")
+  except MerError as error:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+  return 0
+
+
+def build(
+  dataset: str,
+  manual_dir: str | os.PathLike[str],
+  data_dir: str | os.PathLike[str],
+  config: str | None = None,
+  *,
+  strict: bool = False,
+  overwrite: bool = False,
+  sheet: str | os.PathLike[str] | None = None,
+  crop: str = "auto",
+) -> tuple[BuildReport, pathlib.Path, bool]:
+  """Prepares one config of one corpus, or reuses what an earlier build prepared.
+
+  Args:
+    dataset: a name in `data_builders.BUILDERS`.
+    manual_dir: the corpus as its owners distribute it.
+    data_dir: the data go to data_dir/dataset/config/version.
+    config: name of the builder config; None: the first.
+    strict: any repair or refusal is an error.
+    overwrite: replaces data built before; they stay until the new ones are complete.
+    sheet: the coding sheet, where the newest is not the wanted one.
+    crop: "auto" (cut the face out of raw trees), "face" (always) or "as_is" (never).
+
+  Returns:
+    The report, the folder of the data, and whether they were there before.
+
+  Raises:
+    ConfigError: there is no such corpus, config or crop.
+    DataError: the corpus is absent, damaged or (if strict) in need of repair, or the data already
+      there come from other files or other options; then nothing was written.
+  """
+  manual_dir = pathlib.Path(manual_dir).expanduser()
+  data_dir = pathlib.Path(data_dir).expanduser()
+  builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
+  builder.sheet = pathlib.Path(sheet).expanduser() if sheet else None
+  builder.crop = crop
+  builder.strict = strict
+  folder = pathlib.Path(builder.data_dir)
+  _, survey = builder.survey(manual_dir)
+  if folder.exists() and not overwrite:
+    return _reuse(folder, survey, strict), folder, True
+  try:
+    return _prepare(builder, manual_dir, data_dir, folder), folder, False
+  except OSError as error:
+    raise DataError(f"The data cannot be written to {folder}: {error}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(prog="python -m data_builders.build", description=__doc__)
+  parser.add_argument("dataset", help=", ".join(data_builders.BUILDERS))
+  parser.add_argument("--manual_dir", required=True, help="the corpus as its owners distribute it")
+  parser.add_argument("--data_dir", required=True, help="where the prepared data go")
+  parser.add_argument("--config", help="builder config; 'all' builds every one; default: the first")
+  parser.add_argument("--strict", action="store_true", help="any repair is an error")
+  parser.add_argument("--overwrite", action="store_true", help="replace data built before")
+  parser.add_argument("--sheet", help="coding sheet; default: the newest found")
+  parser.add_argument("--crop", default="auto", choices=CROPS, help="face crop; default: auto")
+  return parser
+
+
+def _configs(dataset: str, config: str | None) -> list[str]:
+  known = list(data_builders.builder_class(dataset).builder_configs)
+  if config is None:
+    return known[:1]
+  if config == "all":
+    return known
+  if config not in known:
+    raise ConfigError(errors.unknown(f"config of {dataset}", config, [*known, "all"]))
+  return [config]
+
+
+def _builder(dataset: str, config: str, data_dir: pathlib.Path):
+  import tensorflow_datasets as tfds  # slow to import; `--help` should not wait for it
+
+  tfds.disable_progress_bar()  # ours counts clips and is silent without a terminal
+  _configs(dataset, config)
+  return data_builders.builder_class(dataset)(data_dir=str(data_dir), config=config)
+
+
+def _reuse(folder: pathlib.Path, survey: BuildReport, strict: bool) -> BuildReport:
+  stored = build_report.read(folder)
+  for what, before, now in (
+    ("other files", stored.fingerprint, survey.fingerprint),
+    ("other options", stored.options, survey.options),
+  ):
+    if before != now:
+      raise DataError(
+        f"{folder} was built from {what} than those asked for now ({before} then, {now} now)."
+        " Build again with --overwrite, or choose another --data_dir."
+      )
+  stored.check(strict)
+  return stored
+
+
+def _prepare(
+  builder, manual_dir: pathlib.Path, data_dir: pathlib.Path, folder: pathlib.Path
+) -> BuildReport:
+  """Builds in a folder of its own and moves the finished data: all of them appear, or none."""
+  import tensorflow_datasets as tfds
+
+  new_folders = _missing(folder.parent)
+  folder.parent.mkdir(parents=True, exist_ok=True)
+  try:
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
+      fresh = type(builder)(data_dir=scratch, config=builder.builder_config.name)
+      fresh.sheet, fresh.crop, fresh.strict = builder.sheet, builder.crop, builder.strict
+      with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes it does not know
+        fresh.download_and_prepare(
+          file_format="array_record",
+          download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)),
+        )
+      report = build_report.read(fresh.data_dir)
+      if folder.exists():
+        os.rename(folder, pathlib.Path(scratch) / "replaced")
+      os.rename(fresh.data_dir, folder)
+      default = pathlib.Path(scratch) / builder.name / ".config"
+      if not (data_dir / builder.name / ".config").exists():
+        shutil.move(default, data_dir / builder.name / ".config")  # names the default config
+    return report
+  except BaseException:
+    for new in reversed(new_folders):
+      with contextlib.suppress(OSError):  # not empty: another build is at work in it
+        new.rmdir()
+    raise
+
+
+def _missing(folder: pathlib.Path) -> list[pathlib.Path]:
+  """The folders on the way to `folder` that do not exist yet, outermost first."""
+  return [path for path in reversed([folder, *folder.parents]) if not path.exists()]
+
+
+if __name__ == "__main__":
+  sys.exit(main())

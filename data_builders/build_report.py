@@ -1,0 +1,154 @@
+"""What a build found, repaired and refused: printed at its end and kept beside the data."""
+
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+
+from data_builders.record import Record
+from mer_jax import atomic
+from mer_jax.errors import DataError
+
+FILE_NAME = "build_report.json"
+_SHOWN = 12  # lines of each list on the console; build_report.json holds them all
+
+
+@dataclasses.dataclass
+class BuildReport:
+  """Counts and lists of one build.
+
+  Every clip that the corpus mentions is either kept or refused; a kept clip may also be repaired.
+
+  Attributes:
+    dataset, config: names of the builder and of its config.
+    source: what was read (tree, sheet), by kind.
+    options: what the user chose (crop, sheet).
+    fingerprint: sha256 over names and sizes of the files that were read: the identity of the
+      corpus.
+    synthetic: the corpus was drawn by `data_builders.synthetic`.
+    notes: remarks on the corpus as a whole; nothing in them changes a clip.
+    kept: {clip name: emotion}.
+    repaired: [{"clip", "what", "how", "why"}].
+    refused: {clip name: why}.
+  """
+
+  dataset: str
+  config: str
+  source: dict[str, str] = dataclasses.field(default_factory=dict)
+  options: dict[str, str] = dataclasses.field(default_factory=dict)
+  fingerprint: str = ""
+  synthetic: bool = False
+  notes: list[str] = dataclasses.field(default_factory=list)
+  kept: dict[str, str] = dataclasses.field(default_factory=dict)
+  repaired: list[dict[str, str]] = dataclasses.field(default_factory=list)
+  refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+  def keep(self, record: Record) -> None:
+    """Counts a clip that is in the prepared data."""
+    self.kept[record.name] = record.emotion
+
+  def repair(self, clip: str, what: str, how: str, why: str) -> None:
+    """Notes that `what` of `clip` was changed: `how`, and `why`."""
+    self.repaired.append({"clip": clip, "what": what, "how": how, "why": why})
+
+  def refuse(self, clip: str, why: str) -> None:
+    """Notes that `clip` is left out; the repairs done to it so far no longer count."""
+    self.refused.setdefault(clip, why)
+    self.kept.pop(clip, None)
+    self.repaired = [repair for repair in self.repaired if repair["clip"] != clip]
+
+  def note(self, text: str) -> None:
+    """Adds a remark on the corpus as a whole."""
+    self.notes.append(text)
+
+  @property
+  def found(self) -> int:
+    """Clips that the sheet or the tree mentions."""
+    return len(self.kept) + len(self.refused)
+
+  def check(self, strict: bool) -> None:
+    """Decides whether the data may be used.
+
+    Raises:
+      DataError: no clip is left; or `strict` and anything was repaired or refused.
+    """
+    if not self.kept:
+      raise DataError(
+        f"None of the {self.found} clips of {self.dataset} can be used.\n{self.text()}"
+      )
+    if strict and (self.repaired or self.refused):
+      raise DataError(
+        f"--strict: {len(self.repaired)} repairs and {len(self.refused)} refused clips in"
+        f" {self.dataset}. Nothing was written. Put the corpus right, or build without"
+        f" --strict.\n{self.text()}"
+      )
+
+  def text(self) -> str:
+    """The report for people, without a line break at the end."""
+    lines = [
+      f"{self.dataset}/{self.config}: {self.found} clips found, {len(self.kept)} kept"
+      f" ({len({r['clip'] for r in self.repaired})} of them repaired), {len(self.refused)} refused"
+      + (" -- synthetic corpus" if self.synthetic else "")
+    ]
+    lines += [f"  {kind}: {path}" for kind, path in self.source.items()]
+    lines += [f"  note: {note}" for note in self.notes]
+    lines += _section(
+      "repaired",
+      [f"{r['clip']}: {r['what']} -> {r['how']} ({r['why']})" for r in self.repaired],
+    )
+    lines += _section("refused", [f"{clip}: {why}" for clip, why in self.refused.items()])
+    for title, counts in (("emotions", self.emotions), ("subjects", self.subjects)):
+      lines.append(f"  {title} ({len(counts)}): " + _counts(counts))
+    return "\n".join(lines)
+
+  @property
+  def emotions(self) -> dict[str, int]:
+    """Kept clips of each emotion, the most frequent first."""
+    return dict(collections.Counter(self.kept.values()).most_common())
+
+  @property
+  def subjects(self) -> dict[str, int]:
+    """Kept clips of each subject ("casme2/sub01"), in alphabetical order."""
+    counts = collections.Counter(name.rsplit("/", 1)[0] for name in self.kept)
+    return dict(sorted(counts.items()))
+
+  def write(self, folder: str | os.PathLike[str]) -> None:
+    """Writes build_report.json into `folder`, atomically."""
+    content = dataclasses.asdict(self) | {
+      "found": self.found,
+      "emotions": self.emotions,
+      "subjects": self.subjects,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    atomic.write_text(pathlib.Path(folder) / FILE_NAME, text + "\n")
+
+
+def read(folder: str | os.PathLike[str]) -> BuildReport:
+  """The report that `BuildReport.write` left in `folder`.
+
+  Raises:
+    DataError: there is none, or it is damaged.
+  """
+  path = pathlib.Path(folder) / FILE_NAME
+  try:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return BuildReport(**{f.name: content[f.name] for f in dataclasses.fields(BuildReport)})
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise DataError(
+      f"The build report {path} cannot be read ({type(error).__name__}: {error}). Build the"
+      " dataset again with --overwrite."
+    ) from error
+
+
+def _section(title: str, entries: list[str]) -> list[str]:
+  if not entries:
+    return [f"  {title}: none"]
+  lines = [f"  {title} ({len(entries)}):", *(f"    {entry}" for entry in entries[:_SHOWN])]
+  if len(entries) > _SHOWN:
+    lines.append(f"    ... and {len(entries) - _SHOWN} more in {FILE_NAME}")
+  return lines
+
+
+def _counts(counts: dict[str, int]) -> str:
+  return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"

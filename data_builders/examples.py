@@ -1,0 +1,52 @@
+"""From records to TFDS examples: decodes clip by clip and closes the build report."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from data_builders import face_crop, frames
+from data_builders.build_report import BuildReport
+from data_builders.parallel import ordered
+from data_builders.record import Record, example
+from mer_jax.progress import progress
+
+
+def generate(
+  records: Sequence[Record],
+  report: BuildReport,
+  size: int,
+  folder: str | os.PathLike[str],
+  strict: bool,
+) -> Iterator[tuple[str, dict]]:
+  """Yields (key, example) of every clip that can be decoded; key = "dataset/subject/clip".
+
+  Args:
+    records: what `parse` of a corpus found.
+    report: what `parse` reported; refusals of damaged clips are added to it.
+    size: height and width of the frames, in pixels.
+    folder: where the finished report is written: the folder TFDS is filling, so that data and
+      report appear together or not at all.
+    strict: any repair or refusal is an error.
+
+  Raises:
+    DataError: see `BuildReport.check`; TFDS then removes the folder.
+  """
+  boxes = face_crop.boxes(records, report)
+
+  def decode(record: Record) -> np.ndarray | frames.FrameError:
+    try:
+      return frames.read_clip(record.frames, size, boxes.get(record.name))
+    except frames.FrameError as error:
+      return error
+
+  with progress(len(records), f"{report.dataset}/{report.config}", "clip") as bar:
+    for record, pixels in zip(records, ordered(decode, records), strict=True):
+      bar.update()
+      if isinstance(pixels, frames.FrameError):
+        report.refuse(record.name, str(pixels))
+      else:
+        report.keep(record)
+        yield record.name, example(record, pixels, report.synthetic)
+  report.check(strict)
+  report.write(folder)

@@ -1,0 +1,145 @@
+"""Onset, apex and offset: from frame numbers in a sheet to indices into the frames that exist."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from data_builders.build_report import BuildReport
+from data_builders.frames import FrameError
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+  """The part of a clip between onset and offset.
+
+  Attributes:
+    frames: T paths, in the order of their numbers.
+    numbers: T frame numbers.
+    apex: index into `frames`; onset is 0 and offset T - 1.
+    apex_missing: `apex` is the midpoint, because the sheet gives none that can be used.
+  """
+
+  frames: tuple[pathlib.Path, ...]
+  numbers: tuple[int, ...]
+  apex: int
+  apex_missing: bool
+
+
+def cut(
+  name: str,
+  frames: Mapping[int, pathlib.Path],
+  onset: int,
+  offset: int,
+  apex: int | None,
+  apex_text: str,
+  report: BuildReport,
+) -> Span:
+  """Keeps the frames numbered within [onset, offset] that exist, and places the apex.
+
+  Args:
+    name: the clip, for the report.
+    frames: {number: path} in increasing order; at least one.
+    onset, offset: frame numbers of the sheet.
+    apex: frame number of the sheet, or None where it gives no number.
+    apex_text: what the sheet says in its place.
+    report: takes up every repair.
+
+  Raises:
+    FrameError: offset before onset, or no frame within.
+  """
+  if offset < onset:
+    raise FrameError(f"its offset {offset} lies before its onset {onset}")
+  shift = _renumbered(frames, onset, offset)
+  if shift:
+    report.repair(
+      name, "frame numbers", f"the sheet's minus {shift}", f"files are numbered from {min(frames)}"
+    )
+    onset, offset, apex = onset - shift, offset - shift, None if apex is None else apex - shift
+  numbers = tuple(number for number in frames if onset <= number <= offset)
+  if not numbers:
+    raise FrameError(
+      f"none of its frames ({min(frames)} to {max(frames)}) lies within onset {onset} and offset"
+      f" {offset}"
+    )
+  _report_absent(name, numbers, onset, offset, report)
+  index, missing = _place_apex(name, numbers, onset, offset, apex, apex_text, report)
+  return Span(tuple(frames[n] for n in numbers), numbers, index, missing)
+
+
+def report_gaps(name: str, numbers: tuple[int, ...], report: BuildReport) -> None:
+  """Notes frames that are absent between the first and the last as a repair."""
+  absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+  if absent:
+    report.repair(
+      name,
+      "frames",
+      f"the {len(numbers)} that exist, as if consecutive",
+      f"{len(absent)} absent in between: {_ranges(absent)}",
+    )
+
+
+def _renumbered(frames: Mapping[int, pathlib.Path], onset: int, offset: int) -> int:
+  # Copies of a corpus number the cut clip from 0 or 1. Only an exact length proves it.
+  first, last = min(frames), max(frames)
+  consecutive = last - first + 1 == len(frames) == offset - onset + 1
+  return onset - first if consecutive and first in (0, 1) and onset > first else 0
+
+
+def _report_absent(
+  name: str, numbers: tuple[int, ...], onset: int, offset: int, report: BuildReport
+) -> None:
+  if numbers[0] > onset:
+    report.repair(
+      name,
+      f"onset {onset}",
+      f"{numbers[0]}, the first frame present",
+      f"{numbers[0] - onset} frames are absent at the head",
+    )
+  if numbers[-1] < offset:
+    report.repair(
+      name,
+      f"offset {offset}",
+      f"{numbers[-1]}, the last frame present",
+      f"{offset - numbers[-1]} frames are absent at the end",
+    )
+  report_gaps(name, numbers, report)
+
+
+def _place_apex(
+  name: str,
+  numbers: tuple[int, ...],
+  onset: int,
+  offset: int,
+  apex: int | None,
+  apex_text: str,
+  report: BuildReport,
+) -> tuple[int, bool]:
+  middle = (len(numbers) - 1) // 2
+  if apex is None:
+    why = f"the sheet gives {apex_text!r}"
+  elif not onset <= apex <= offset:
+    why = f"it lies outside onset {onset} and offset {offset}"
+  elif apex == onset < offset:
+    # No motion lies between onset and apex then; CASME II's sheet of 2019 withdraws such apexes.
+    why = "it is the onset"
+  elif not numbers[0] <= apex <= numbers[-1] or apex == numbers[0] < numbers[-1]:
+    why = "the frames around it are absent"
+  else:
+    index = min(range(len(numbers)), key=lambda i: abs(numbers[i] - apex))
+    if numbers[index] != apex:
+      report.repair(name, f"apex {apex}", f"{numbers[index]}, the nearest", "that frame is absent")
+    return index, False
+  report.repair(name, f"apex {apex_text}", f"{numbers[middle]}, the midpoint", why)
+  return middle, True
+
+
+def _ranges(numbers: list[int]) -> str:
+  runs: list[list[int]] = []
+  for number in numbers:
+    if runs and number == runs[-1][1] + 1:
+      runs[-1][1] = number
+    else:
+      runs.append([number, number])
+  return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:6]) + (
+    ", ..." if len(runs) > 6 else ""
+  )

@@ -1,0 +1,214 @@
+"""Writes a synthetic corpus: all of it, or nothing."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import cv2
+
+from data_builders.schema import SYNTHETIC_MARK
+from data_builders.synthetic import corpora, plan, sheets, truth
+from data_builders.synthetic.corpora import Corpus
+from data_builders.synthetic.plan import PlannedClip
+from data_builders.synthetic.quirks import plant
+from data_builders.synthetic.render import Studio
+from data_builders.synthetic.scene import Setting, compose
+from mer_jax import errors
+from mer_jax.progress import progress
+
+VERSION = 1  # of what is drawn; a corpus of another version is another corpus
+CASME2_SHEETS = ("20140508", "20190701")
+_PARAMETERS = "parameters: "
+
+
+def write(
+  corpus: str,
+  out: str | os.PathLike[str],
+  *,
+  subjects: int | None = None,
+  clips_per_subject: int | None = None,
+  size: int | None = None,
+  intensity: float = 1.0,
+  seed: int = 0,
+  quirks: bool = False,
+  tree: str | None = None,
+  sheet: str = "20140508",
+  overwrite: bool = False,
+  workers: int | None = None,
+) -> bool:
+  """Writes a corpus in the owners' tree, file names and sheet, with its ground truth.
+
+  Args:
+    corpus: "casme2", "samm" or "smic".
+    out: folder to make. One that holds the same corpus already is left as it is.
+    subjects: number of subjects; None for the real corpus' own.
+    clips_per_subject: mean number of clips, uneven around it with an exact total; None for the
+      real corpus' uneven numbers.
+    size: face width in pixels; None for that of the owners' frames.
+    intensity: factor on the expressions' motion; 1.0 is 0.3 to 3 px at a face width of 128 px.
+    seed: everything follows from it and the arguments above.
+    quirks: plant the known faults of the real corpus and list them in quirks.json.
+    tree: "cropped" or "raw"; None for "cropped", or "raw" for samm, which has no other.
+    sheet: which of CASME II's coding sheets to imitate, "20140508" or "20190701".
+    overwrite: replace a synthetic corpus in `out` that has other parameters.
+    workers: threads; None for one per core. It does not change the result.
+
+  Returns:
+    True if it was written, False if it was there already.
+
+  Raises:
+    ConfigError: an argument is out of its range.
+    DataError: `out` holds something else.
+  """
+  kind = corpora.corpus(corpus)
+  tree = kind.trees[0] if tree is None else tree
+  size = kind.face_width.get(tree, 0) if size is None else size
+  _check(kind, tree, sheet, size, intensity, seed)
+  clips = plan.plan(kind, subjects, clips_per_subject, seed, tree)
+  parameters = {
+    "version": VERSION,
+    "corpus": corpus,
+    "subjects": len({clip.subject for clip in clips}),
+    "clips": sum(clip.camera in ("", "HS") for clip in clips),
+    "clips_per_subject": clips_per_subject,
+    "size": size,
+    "intensity": intensity,
+    "seed": seed,
+    "quirks": quirks,
+    "tree": tree,
+    "sheet": sheet if corpus == "casme2" else None,
+  }
+  out = pathlib.Path(out).expanduser()
+  if _already_there(out, parameters, overwrite):
+    return False
+  with _replacing(out) as root:
+    studio = Studio(Setting(kind, tree, size, intensity, seed))
+    _draw(studio, clips, root, workers)
+    _annotate(kind, clips, sheet, tree, quirks, seed, root)
+    (root / SYNTHETIC_MARK).write_text(_mark(kind, parameters), encoding="utf-8")
+  return True
+
+
+def _check(kind: Corpus, tree: str, sheet: str, size: int, intensity: float, seed: int) -> None:
+  if tree not in kind.trees:
+    raise errors.ConfigError(errors.unknown(f"tree of {kind.name}", tree, kind.trees))
+  if sheet not in CASME2_SHEETS:
+    raise errors.ConfigError(errors.unknown("CASME II sheet", sheet, CASME2_SHEETS))
+  if not 16 <= size <= 1024:
+    raise errors.ConfigError(f"size is {size} px; a face must be 16 to 1024 px wide.")
+  if not 0 <= intensity <= 5:
+    # Beyond that neighbouring points of a face would change places.
+    raise errors.ConfigError(f"intensity is {intensity}; it must lie between 0 and 5.")
+  if seed < 0:
+    raise errors.ConfigError(f"seed is {seed}; it must not be negative.")
+
+
+def _already_there(out: pathlib.Path, parameters: dict, overwrite: bool) -> bool:
+  if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    return False
+  mark = out / SYNTHETIC_MARK
+  if not mark.is_file():
+    raise errors.DataError(
+      f"{out} is there and is not a synthetic corpus (it has no {SYNTHETIC_MARK}); it is left"
+      " alone. Choose another --out."
+    )
+  found = _read_parameters(mark)
+  if found == parameters:
+    return True
+  if overwrite:
+    return False
+  differing = sorted(k for k in parameters if found.get(k) != parameters[k])
+  listed = ", ".join(f"{k} {found.get(k)!r} instead of {parameters[k]!r}" for k in differing)
+  raise errors.DataError(
+    f"{out} holds another synthetic corpus ({listed}). Choose another --out or pass --overwrite."
+  )
+
+
+def _read_parameters(mark: pathlib.Path) -> dict:
+  for line in mark.read_text(encoding="utf-8", errors="replace").splitlines():
+    if line.startswith(_PARAMETERS):
+      with contextlib.suppress(json.JSONDecodeError):
+        found = json.loads(line.removeprefix(_PARAMETERS))
+        return found if isinstance(found, dict) else {}
+  return {}
+
+
+def _mark(kind: Corpus, parameters: dict) -> str:
+  return (
+    "SYNTHETIC. Everything below this folder was drawn by data_builders.synthetic in the layout of"
+    f" {kind.name}.\nNo person was recorded; no image or annotation of the real corpus is in it.\n"
+    f"Results on it say nothing about people.\n{_PARAMETERS}{json.dumps(parameters)}\n"
+  )
+
+
+@contextlib.contextmanager
+def _replacing(out: pathlib.Path) -> Iterator[pathlib.Path]:
+  """A folder beside `out` that takes its place if the block ends well, and vanishes if not."""
+  out = out.absolute()
+  out.parent.mkdir(parents=True, exist_ok=True)
+  root = out.parent / f".{out.name}.partial-{os.getpid()}"
+  old = out.parent / f".{out.name}.old-{os.getpid()}"
+  shutil.rmtree(root, ignore_errors=True)
+  root.mkdir()
+  try:
+    yield root
+    if out.exists():
+      out.rename(old)
+    root.rename(out)
+  finally:
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _draw(
+  studio: Studio, clips: list[PlannedClip], root: pathlib.Path, workers: int | None
+) -> None:
+  """Renders every clip, several at a time: OpenCV leaves the interpreter free meanwhile."""
+  before = cv2.getNumThreads()
+  cv2.setNumThreads(1)  # the frames are too small to share one between cores
+  pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+  try:
+    waiting = [pool.submit(_draw_clip, studio, clip, root) for clip in clips]
+    with progress(len(clips), f"drawing {studio.setting.corpus.name}", unit="clip") as bar:
+      for done in as_completed(waiting):
+        done.result()
+        bar.update(1)
+  finally:
+    pool.shutdown(wait=True, cancel_futures=True)
+    cv2.setNumThreads(before)
+
+
+def _draw_clip(studio: Studio, clip: PlannedClip, root: pathlib.Path) -> None:
+  scene = compose(studio.setting, clip)
+  folder = root / clip.folder
+  folder.mkdir(parents=True)
+  for t, frame in enumerate(studio.frames(scene)):
+    name = corpora.frame_name(
+      studio.setting.corpus.name, clip.subject, clip.onset + t, studio.setting.tree
+    )
+    suffix = pathlib.PurePath(name).suffix
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
+    encoded = cv2.imencode(suffix, frame, options)[1]
+    (folder / name).write_bytes(encoded.tobytes())
+  truth.save(root / clip.truth, scene, studio.setting.size)
+
+
+def _annotate(
+  kind: Corpus,
+  clips: list[PlannedClip],
+  sheet: str,
+  tree: str,
+  faulty: bool,
+  seed: int,
+  root: pathlib.Path,
+) -> None:
+  table = sheets.rows(kind, clips, sheet)
+  if faulty:
+    rng = plan.stream(seed, kind, plan.QUIRKS)
+    planted = plant(kind, clips, table, sheets.file_name(kind, sheet), tree, root, rng)
+    (root / "quirks.json").write_text(json.dumps(planted, indent=1) + "\n", encoding="utf-8")
+  sheets.write(kind, table, sheet, root)

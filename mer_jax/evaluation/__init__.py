@@ -1,0 +1,16 @@
+"""Evaluation: pooled predictions, and the scores that follow from them alone."""
+
+from mer_jax.evaluation.megc_log import write_megc_log, write_megc_logs
+from mer_jax.evaluation.predictions import Predictions, predictions_of, read_csv, write_csv
+from mer_jax.evaluation.summary import summarise, write_json
+
+__all__ = [
+  "Predictions",
+  "predictions_of",
+  "read_csv",
+  "summarise",
+  "write_csv",
+  "write_json",
+  "write_megc_log",
+  "write_megc_logs",
+]

@@ -1,0 +1,45 @@
+"""Inputs: pure functions from Clips to the arrays a model reads, each clip on its own.
+
+A sequence input gives {"frames": float32 [N, T, H, W, C], "mask": bool [N, T]}, an image input
+gives {"image": float32 [N, H, W, C]}. Row n depends on clip n and the options alone, so no input
+can carry anything from a held-out subject into training.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mer_jax import errors, options
+from mer_jax.clips import Clips
+from mer_jax.inputs.flow import flow
+from mer_jax.inputs.flow_maps import flow_maps
+from mer_jax.inputs.onset_difference import onset_difference
+from mer_jax.inputs.padded_frames import padded_frames
+
+INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
+  "padded_frames": padded_frames,
+  "onset_difference": onset_difference,
+  "flow": flow,
+  "flow_maps": flow_maps,
+}
+
+
+def make(name: str, clips: Clips, /, **settings: Any) -> dict[str, np.ndarray]:
+  """Computes the input `name` of `clips`.
+
+  Args:
+    name: a key of `INPUTS`.
+    clips: Clips [N].
+    **settings: options of that input.
+
+  Returns:
+    Arrays of leading dimension N, see the module's docstring.
+
+  Raises:
+    ConfigError: unknown input, option or value, or clips whose channels the input cannot read.
+  """
+  if name not in INPUTS:
+    raise errors.ConfigError(errors.unknown("input", name, INPUTS))
+  options.check_options(f"input {name}", INPUTS[name], settings)
+  return INPUTS[name](clips, **settings)

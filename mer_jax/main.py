@@ -1,0 +1,73 @@
+"""The command line: python -m mer_jax.main --config=configs/NAME.py:ARG --workdir=DIR."""
+
+import os
+import sys
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from mer_jax.errors import ConfigError, MerError
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", help_string="A file in configs/, with its argument after a colon."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything the run leaves behind.")
+
+
+def main(arguments: list[str]) -> int:
+  """Runs the experiment that the flags describe.
+
+  Returns:
+    0, or the exit code of the error that stopped the run.
+  """
+  try:
+    if len(arguments) > 1:
+      raise ConfigError(f"Unexpected arguments {arguments[1:]}; overrides begin with --config.")
+    for name in ("config", "workdir"):
+      if flags.FLAGS[name].value is None:
+        raise ConfigError(f"--{name} is missing. {__doc__}")
+    _compile_cache()
+    from mer_jax.experiment import run  # after the flags: an error in them needs no jax
+
+    run(_CONFIG.value, _WORKDIR.value)
+  except MerError as error:
+    return _report(error)
+  return 0
+
+
+def _parse_flags(arguments: list[str]) -> list[str]:
+  """absl's parser, with the errors of configs (unknown field, wrong type, no file) made plain."""
+  try:
+    return flags.FLAGS(arguments)
+  except flags.Error as error:
+    sys.exit(_report(ConfigError(f"{error}")))
+  except MerError as error:
+    sys.exit(_report(error))
+  except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+    text = error.args[0] if error.args else error
+    sys.exit(_report(ConfigError(f"The config cannot be used: {text}")))
+
+
+def _report(error: MerError) -> int:
+  print(f"\nerror: {error}", file=sys.stderr)
+  return error.exit_code
+
+
+def _compile_cache() -> None:
+  """Keeps compiled programs between runs, unless the environment already says where."""
+  import jax
+
+  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    jax.config.update("jax_compilation_cache_dir", os.path.join(root, "mer_jax", "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cli() -> None:
+  """Entry point of the installed command `mer_jax`."""
+  app.run(main, flags_parser=_parse_flags)
+
+
+if __name__ == "__main__":
+  cli()

@@ -1,0 +1,173 @@
+"""The parallel CNN + LSTM: one branch for what is where, one for what follows what, then fusion.
+
+Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture for Micro-expression
+Recognition" (doi 10.5281/zenodo.15751631). The paper prints no layer table. What it states is the
+input (48 frames of 48 x 48, gray, in [0, 1]), two parallel branches, and fusion before a softmax.
+The sizes below are our reading of it; every choice it leaves open is a field.
+"""
+
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from mer_jax.errors import ConfigError, unknown
+from mer_jax.models import layers
+
+CNN_BRANCHES = ("stack", "stack_wrong_axis", "td_mean", "td_gap", "conv3d")
+BRANCHES = ("both", "cnn", "lstm", "sequential")
+FUSIONS = ("concat", "sum", "gated", "late")
+LSTM_INPUTS = ("raw", "difference_to_onset")
+NORMS = ("none", "batch", "group")
+
+
+class ParallelCnnLstm(nn.Module):
+  """Frames [B, T, H, W, C] -> logits [B, K].
+
+  Attributes:
+    num_classes: K.
+    cnn_branch: how the CNN sees the clip. "stack": the frames as channels of one image, which a
+      padded array of 48 x 48 x 48 invites (1.96 M parameters at the default sizes);
+      "stack_wrong_axis": the same array read with image columns as channels, as happens when nobody
+      transposes it; "td_mean", "td_gap": the CNN on every frame, averaged over time before or after
+      global pooling; "conv3d": 3 x 3 x 3 windows over space and time, half as many channels.
+    channels: filters of the three convolutions, each 3 x 3 with ReLU and pooling by 2.
+    cnn_features: width of the CNN branch's last layer.
+    lstm_features: width of the LSTM's state.
+    lstm_input: "raw" pixels (with a CNN on the stack nothing else is left for the LSTM to read), or
+      their "difference_to_onset", the first frame.
+    head_features: width of the layer between fusion and logits.
+    dropout: rate before the logits.
+    branch: "both"; "cnn" or "lstm" alone; "sequential": the control in which the LSTM reads the
+      CNN's features of each frame.
+    fusion: "concat" (the paper's); "sum"; "gated", a learned convex mix; "late", the mean of two
+      separate logits.
+    norm: "none" (the paper names none); "batch"; "group".
+    mask_padding: let the LSTM and the averages over time pass over padded frames. The paper pads
+      with zeros and names no mask, hence False.
+  """
+
+  num_classes: int
+  cnn_branch: str = "stack"
+  channels: tuple[int, ...] = (32, 64, 128)
+  cnn_features: int = 128
+  lstm_features: int = 128
+  lstm_input: str = "raw"
+  head_features: int = 64
+  dropout: float = 0.5
+  branch: str = "both"
+  fusion: str = "concat"
+  norm: str = "none"
+  mask_padding: bool = False
+
+  takes: ClassVar[str] = "frames"
+
+  @nn.compact
+  def __call__(self, inputs: dict[str, jax.Array], weights: jax.Array, *, train: bool) -> jax.Array:
+    """Logits of a batch.
+
+    Args:
+      inputs: "frames" float [B, T, H, W, C] and "mask" bool [B, T], True where a real frame stands.
+      weights: float [B], 0 for examples that must not enter any statistic.
+      train: whether dropout and batch statistics are on.
+
+    Returns:
+      float [B, K].
+
+    Raises:
+      ConfigError: a switch has a value that does not exist.
+    """
+    self._check()
+    frames = inputs["frames"]
+    mask = inputs["mask"] if self.mask_padding else None
+    if self.branch == "sequential":
+      per_frame = self._frame_features(frames, weights, train)
+      return self._head(layers.LSTM(self.lstm_features, name="lstm")(per_frame, mask), train)
+    parts = []
+    if self.branch in ("both", "cnn"):
+      parts.append(self._cnn(frames, mask, weights, train))
+    if self.branch in ("both", "lstm"):
+      parts.append(self._lstm(frames, mask))
+    return self._fuse(parts, train)
+
+  def _check(self) -> None:
+    for field, allowed in (
+      ("cnn_branch", CNN_BRANCHES),
+      ("branch", BRANCHES),
+      ("fusion", FUSIONS),
+      ("lstm_input", LSTM_INPUTS),
+      ("norm", NORMS),
+    ):
+      if getattr(self, field) not in allowed:
+        raise ConfigError(unknown(f"model.{field}", getattr(self, field), allowed))
+
+  def _cnn(self, frames, mask, weights, train):
+    b, t, h, w, c = frames.shape
+    if self.cnn_branch == "conv3d":
+      x = self._convolutions(frames, weights, train, [f // 2 for f in self.channels])
+    elif self.cnn_branch == "stack":
+      x = jnp.moveaxis(frames, 1, 3).reshape(b, h, w, t * c)
+      x = self._convolutions(x, weights, train, self.channels)
+    elif self.cnn_branch == "stack_wrong_axis":
+      x = self._convolutions(frames.reshape(b, t, h, w * c), weights, train, self.channels)
+    else:
+      x = self._each_frame(frames, weights, train)
+      if self.cnn_branch == "td_gap":
+        x = x.mean(axis=(2, 3))
+      x = _mean_over_time(x, mask)
+    return nn.relu(layers.dense(self.cnn_features, "cnn_dense")(x.reshape(b, -1)))
+
+  def _lstm(self, frames, mask):
+    if self.lstm_input == "difference_to_onset":
+      frames = frames - frames[:, :1]
+    flat = frames.reshape(*frames.shape[:2], -1)
+    return layers.LSTM(self.lstm_features, name="lstm")(flat, mask)
+
+  def _frame_features(self, frames, weights, train):
+    x = self._each_frame(frames, weights, train)
+    return nn.relu(layers.dense(self.cnn_features, "cnn_dense")(x.reshape(*x.shape[:2], -1)))
+
+  def _each_frame(self, frames, weights, train):
+    b, t = frames.shape[:2]
+    x = frames.reshape(b * t, *frames.shape[2:])
+    x = self._convolutions(x, jnp.repeat(weights, t), train, self.channels)
+    return x.reshape(b, t, *x.shape[1:])
+
+  def _convolutions(self, x, weights, train, channels):
+    dims = x.ndim - 2
+    for i, features in enumerate(channels):
+      x = layers.conv(features, (3,) * dims, f"conv{i + 1}")(x)
+      if self.norm == "batch":
+        x = layers.BatchNorm(name=f"norm{i + 1}")(x, weights, train=train)
+      elif self.norm == "group":
+        x = nn.GroupNorm(num_groups=None, group_size=features // 4 or 1, name=f"norm{i + 1}")(x)
+      x = layers.max_pool(nn.relu(x), (2,) * dims)
+    return x
+
+  def _fuse(self, parts, train):
+    if len(parts) == 1:
+      return self._head(parts[0], train)
+    if self.fusion == "concat":
+      return self._head(jnp.concatenate(parts, axis=-1), train)
+    cnn, lstm = parts
+    if self.fusion == "late":
+      return (self._head(cnn, train, "cnn_") + self._head(lstm, train, "lstm_")) / 2
+    lstm = layers.dense(self.cnn_features, "lstm_to_cnn")(lstm)
+    if self.fusion == "sum":
+      return self._head(cnn + lstm, train)
+    gate = nn.sigmoid(layers.dense(self.cnn_features, "gate")(jnp.concatenate(parts, axis=-1)))
+    return self._head(gate * cnn + (1 - gate) * lstm, train)
+
+  def _head(self, x, train, prefix=""):
+    x = nn.relu(layers.dense(self.head_features, prefix + "head")(x))
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    return layers.dense(self.num_classes, prefix + "logits")(x)
+
+
+def _mean_over_time(x: jax.Array, mask: jax.Array | None) -> jax.Array:
+  """Mean of x (float [B, T, ...]) over T, over real frames only if there is a mask."""
+  if mask is None:
+    return x.mean(axis=1)
+  count = jnp.maximum(mask.sum(axis=1), 1).reshape(-1, *(1,) * (x.ndim - 2))
+  return jnp.einsum("bt,bt...->b...", mask.astype(x.dtype), x) / count

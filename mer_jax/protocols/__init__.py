@@ -1,0 +1,39 @@
+"""Protocols: which clips take part, which class each has, and who is held out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mer_jax import errors, options
+from mer_jax.clips import Clips
+from mer_jax.protocols.megc2019 import megc2019
+from mer_jax.protocols.native import native
+from mer_jax.protocols.split import Split
+from mer_jax.protocols.three_class import three_class
+
+PROTOCOLS: dict[str, Callable[..., Split]] = {
+  "three_class": three_class,
+  "megc2019": megc2019,
+  "native": native,
+}
+
+
+def split(name: str, clips: Clips, /, *, allow_incomplete: bool = False, **settings: Any) -> Split:
+  """Carries out the protocol `name` on `clips`.
+
+  Args:
+    name: a key of `PROTOCOLS`.
+    clips: Clips [N], in any order.
+    allow_incomplete: go on, with a remark, where the clips are not the complete corpus.
+    **settings: further options of that protocol.
+
+  Returns:
+    The selected clips with labels and folds; see `Split`.
+
+  Raises:
+    ConfigError: unknown protocol or option.
+    ProtocolError: the clips cannot carry out the protocol; the message says what is missing.
+  """
+  if name not in PROTOCOLS:
+    raise errors.ConfigError(errors.unknown("protocol", name, PROTOCOLS))
+  options.check_options(f"protocol {name}", PROTOCOLS[name], settings)
+  return PROTOCOLS[name](clips, allow_incomplete=allow_incomplete, **settings)

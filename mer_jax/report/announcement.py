@@ -1,0 +1,49 @@
+"""What is about to run, in a few lines on the console."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mer_jax.protocols import Split
+
+
+def announcement(
+  config: Mapping[str, Any],
+  split: Split,
+  arrays: Mapping[str, np.ndarray],
+  parameters: int,
+  devices: Sequence[str],
+) -> str:
+  """Says what is about to run: corpus, clips, folds, model, devices.
+
+  Args:
+    config: the resolved config as nested dicts, with the fields of `settings.default`.
+    split: the clips, classes and folds.
+    arrays: the input of the model by name, each [N, ...].
+    parameters: trainable numbers of the model of one fold.
+    devices: a name for each device.
+
+  Returns:
+    Lines of plain text without a trailing line break.
+  """
+  data, training, optimizer = config["data"], config["training"], config["optimizer"]
+  classes = np.bincount(split.labels, minlength=len(split.class_names))
+  counts = ", ".join(f"{n} {name}" for n, name in zip(classes, split.class_names, strict=True))
+  shapes = ", ".join(f"{name} {list(array.shape[1:])}" for name, array in arrays.items())
+  lines = {
+    "corpus": f"{', '.join(data['datasets'])} ({data['builder_config']})",
+    "protocol": f"{config['protocol']['name']}, leave one subject out",
+    "clips": f"{len(split.labels)}: {counts}",
+    "folds": f"{len(split.fold_names)} held-out subjects, {config['seeds']} seed{'s' * (config['seeds'] != 1)}",
+    "input": f"{config['input']['name']}: {shapes} a clip",
+    "model": f"{config['model']['name']}, {parameters:,} parameters",
+    "training": (
+      f"{training['epochs']} epochs, batches of {training['batch_size']},"
+      f" {optimizer['name']} {optimizer['learning_rate']:g}"
+    ),
+    "devices": f"{len(devices)}: {', '.join(devices)}",
+  }
+  width = max(map(len, lines))
+  text = [f"{name.ljust(width)}  {value}" for name, value in lines.items()]
+  return "\n".join([*text, *(f"Note: {remark}" for remark in split.remarks)])

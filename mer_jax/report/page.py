@@ -1,0 +1,231 @@
+"""report.html: one self-contained page of a run, and its figures as PNG files."""
+
+import base64
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jinja2
+import numpy as np
+
+from mer_jax import atomic
+from mer_jax.clips import FLOW_MAPS, Clips
+from mer_jax.errors import WorkdirError
+from mer_jax.evaluation.predictions import Predictions, read_csv
+from mer_jax.evaluation.summary import summarise
+from mer_jax.report import confusion, curves, history, strips, subjects, table
+
+
+class Figure(NamedTuple):
+  """A picture of the page: the bytes of a PNG, and what it shows for those who cannot see it."""
+
+  png: bytes
+  alt: str
+
+  @property
+  def base64(self) -> str:
+    return base64.b64encode(self.png).decode("ascii")
+
+
+def write(
+  workdir: str | os.PathLike[str],
+  *,
+  clips: Clips | None = None,
+  remarks: Sequence[str] = (),
+  title: str | None = None,
+) -> pathlib.Path:
+  """Writes `workdir/report.html` and `workdir/figures/*.png`, each atomically.
+
+  Every score comes from predictions.csv, so the page cannot contradict it. config.json,
+  environment.json and history.jsonl are shown where they exist; a section says so where not.
+
+  Args:
+    workdir: of a run whose predictions.csv is written.
+    clips: the clips of the run, for the film strips; None leaves that section out.
+    remarks: what a reader must know before the numbers (synthetic data, an incomplete corpus,
+      anything chosen on held-out subjects), shown in a banner on top.
+    title: what ran; by default the model of the config and the datasets.
+
+  Returns:
+    The path of report.html.
+
+  Raises:
+    DataError: predictions.csv is absent or damaged.
+    WorkdirError: config.json or environment.json is not JSON.
+  """
+  workdir = pathlib.Path(workdir)
+  predictions = read_csv(workdir / "predictions.csv")
+  summary = summarise(predictions)
+  trained = history.read(workdir / "history.jsonl")
+  reference = curves.prior(predictions, trained.subjects) if trained else None
+  config = _read_json(workdir / "config.json")
+  figures = _figures(predictions, summary, clips, trained, reference)
+  page = _template().render(
+    title=title or _title(config, summary),
+    remarks=list(remarks),
+    summary=summary,
+    table=table,
+    headline=_headline(summary),
+    seed_rows=_seed_rows(summary),
+    figures=figures,
+    training_note=_training_note(trained, reference) if trained and reference else None,
+    clips_note=_clips_note(clips) if clips is not None else None,
+    sections={
+      "Configuration": _flat(config),
+      "Environment": _flat(_read_json(workdir / "environment.json")),
+    },
+  )
+  for name, figure in figures.items():
+    atomic.write_bytes(workdir / "figures" / f"{name}.png", figure.png)
+  path = workdir / "report.html"
+  atomic.write_text(path, page)
+  return path
+
+
+def _read_json(path: pathlib.Path) -> Any:
+  if not path.is_file():
+    return None
+  try:
+    return json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:  # also of text that is not UTF-8
+    raise WorkdirError(
+      f"{path} is not JSON ({error}). The run writes it whole; take it from a copy, or run again."
+    ) from error
+
+
+def _figures(
+  predictions: Predictions,
+  summary: dict[str, Any],
+  clips: Clips | None,
+  trained: history.History | None,
+  reference: curves.Prior | None,
+) -> dict[str, Figure]:
+  figures = {
+    "confusion": Figure(confusion.draw(summary), _confusion_alt(summary)),
+    "subjects": Figure(subjects.draw(predictions), _subjects_alt(predictions)),
+  }
+  if trained and reference:
+    figures["curves"] = Figure(curves.draw(trained, reference), _curves_alt(trained))
+  strip = strips.draw(clips, predictions) if clips is not None else None
+  if strip:
+    alt = "Film strips of single clips, frames from onset over apex to offset."
+    figures["clips"] = Figure(strip, alt)
+  return figures
+
+
+def _template() -> jinja2.Template:
+  environment = jinja2.Environment(
+    loader=jinja2.PackageLoader("mer_jax.report", "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  return environment.get_template("page.html")
+
+
+def _title(config: Any, summary: dict[str, Any]) -> str:
+  model = dict(_flat(config)).get("model.name")
+  datasets = " + ".join(summary["per_dataset"])
+  return f"{model} on {datasets}" if model else f"Leave-one-subject-out on {datasets}"
+
+
+def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
+  """(name, score, what the majority class gets) of the figures in large type."""
+  pooled, majority = summary["pooled"], summary["majority"]
+  std = pooled["std"] or {}
+  return [
+    (label, table.number(pooled[key], std.get(key)), table.number(majority[key]))
+    for key, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+  ]
+
+
+def _seed_rows(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
+  if len(summary["seeds"]) < 2:
+    return []
+  return [
+    (seed, [table.number(entry[key]) for key in table.COLUMNS])
+    for seed, entry in summary["per_seed"].items()
+  ]
+
+
+def _training_note(trained: history.History, reference: curves.Prior) -> str:
+  below, total = curves.learned(trained, reference)
+  trainings = "fold" if trained.loss.shape[0] == 1 else "fold and seed"
+  note = (
+    f"In {below} of {total} trainings (one per {trainings}) the loss of the last chunk lies below"
+    " the cross-entropy of the fold's class frequencies; a training above it has learned less than"
+    " those frequencies. With a weighted or smoothed loss the line is no such bound."
+  )
+  odd = int((~np.isfinite(trained.loss)).sum())
+  if odd:
+    note += f" {odd} values of the loss are missing or not finite and are left out."
+  if trained.unreadable:
+    note += f" {trained.unreadable} lines of history.jsonl could not be read and are left out."
+  return note
+
+
+def _confusion_alt(summary: dict[str, Any]) -> str:
+  lines = []
+  for name, counts in zip(summary["classes"], summary["pooled"]["confusion"], strict=True):
+    parts = zip(counts, summary["classes"], strict=True)
+    lines.append(f"{name}: " + ", ".join(f"{n} predicted {other}" for n, other in parts))
+  return "Confusion matrix, pooled. Truth " + "; ".join(lines) + "."
+
+
+def _curves_alt(trained: history.History) -> str:
+  last = trained.loss[:, :, -1]
+  finite = last[np.isfinite(last)]
+  end = f" The median of the last loss is {np.median(finite):.3f}." if finite.size else ""
+  return (
+    f"Training loss and accuracy of {len(trained.subjects)} folds up to epoch"
+    f" {trained.epochs[-1]}.{end}"
+  )
+
+
+def _subjects_alt(predictions: Predictions) -> str:
+  parts = []
+  for dataset, people in subjects.by_dataset(predictions).items():
+    accuracy = [person.accuracy.mean() for person in people]
+    parts.append(
+      f"{dataset}: {len(people)} subjects, accuracy from {min(accuracy):.2f} to"
+      f" {max(accuracy):.2f}, median {np.median(accuracy):.2f}"
+    )
+  return "Accuracy of every held-out subject. " + "; ".join(parts) + "."
+
+
+def _clips_note(clips: Clips) -> str:
+  if clips.channels == FLOW_MAPS:
+    return "Flow maps: u is horizontal and v vertical motion, red positive; strain is light."
+  change = (
+    "The last picture of a strip is the change from onset to apex in gray levels, red where it grew"
+    " brighter."
+  )
+  if np.all(clips.synthetic):
+    return f"{change} Drawn clips: no person is shown."
+  return (
+    f"{change} Frames of a licensed corpus show people; see what its licence allows before passing"
+    " this page on."
+  )
+
+
+def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+  """Nested JSON as (dotted name, text), in its own order; a list of plain values is one line."""
+  if not prefix and not value:
+    return []
+  if not prefix and isinstance(value, dict) and isinstance(value.get("config"), dict):
+    # config.json keeps the config beside its hash; its fields are known without that prefix.
+    value = {**value["config"], **{k: v for k, v in value.items() if k != "config"}}
+  if isinstance(value, dict) and value:
+    return [line for k, v in value.items() for line in _flat(v, f"{prefix}.{k}" if prefix else k)]
+  if isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
+    return [line for i, v in enumerate(value) for line in _flat(v, f"{prefix}[{i}]")]
+  if isinstance(value, list):
+    return [(prefix, ", ".join(map(_text, value)))]
+  return [(prefix, _text(value))]
+
+
+def _text(value: Any) -> str:
+  return value if isinstance(value, str) else json.dumps(value)

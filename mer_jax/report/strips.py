@@ -1,0 +1,179 @@
+"""Clips as film strips: what the network was shown, what it said."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mer_jax.clips import FLOW_MAPS, Clips
+from mer_jax.evaluation.predictions import Predictions, select
+from mer_jax.report import style
+
+_CLIPS = 8  # at most; two per class where there are fewer classes
+_FRAMES = 8
+_MAPS = 3
+_WIDTH = 10  # inches
+_STEP = 1.06  # from one picture to the next, in widths of a picture
+_FEWEST = 6  # a strip of fewer pictures is not blown up
+
+
+class Tile(NamedTuple):
+  """One picture of a strip: uint8 [H, W, 3], and what stands under it."""
+
+  picture: np.ndarray
+  caption: str
+
+
+def choose(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
+  """Picks clips to show: for every class one that was recognised and one that was missed.
+
+  Of each kind the first clip is taken whose dataset and subject are shown least so far, so that
+  the choice is the same every time and nobody picks the good ones.
+
+  Args:
+    clips: the clips of the run, in any order; may lack some that were predicted.
+    predictions: of one seed.
+
+  Returns:
+    Pairs (index into clips, row of predictions), at most `_CLIPS`.
+  """
+  where = {clips.name(n): n for n in range(len(clips))}
+  keys = zip(predictions.dataset, predictions.subject, predictions.clip, strict=True)
+  known = [(where.get("/".join(key)), row) for row, key in enumerate(keys)]
+  found = [(n, row) for n, row in known if n is not None]
+  right = predictions.label == predictions.prediction
+  shown: list[tuple[int, int]] = []
+  for recognised in (True, False):
+    for label in range(len(predictions.class_names)):
+      kind = [
+        (n, row) for n, row in found if predictions.label[row] == label and right[row] == recognised
+      ]
+      datasets = [clips.dataset[n] for n, _ in shown]
+      subjects = [clips.subject[n] for n, _ in shown]
+      times = [
+        (datasets.count(clips.dataset[n]), subjects.count(clips.subject[n])) for n, _ in kind
+      ]
+      shown += [kind[times.index(min(times))]] if kind else []
+  return shown[:_CLIPS]
+
+
+def draw(clips: Clips, predictions: Predictions) -> bytes | None:
+  """Draws the chosen clips, one strip each, with truth and prediction (of the first seed).
+
+  Frames run evenly from first to last and always include onset, apex and offset; the last picture
+  is the change from onset to apex in gray levels, red where it grew brighter. Of flow maps the
+  channels are shown instead.
+
+  Returns:
+    A PNG; None where `clips` holds none of the predicted clips.
+  """
+  once = select(predictions, predictions.seed == predictions.seed.min())
+  chosen = choose(clips, once)
+  if not chosen:
+    return None
+  strips = [_tiles(clips, n) for n, _ in chosen]
+  columns = max(_FEWEST, *(len(tiles) for tiles in strips))
+  tile = 0.98 * _WIDTH / (columns * _STEP)  # inches
+  line = tile + 0.52
+  with style.house_style():
+    figure = Figure(figsize=(_WIDTH, line * len(chosen)))
+    height = 1 / len(chosen)
+    for i, ((n, row), tiles) in enumerate(zip(chosen, strips, strict=True)):
+      bottom = 1 - (i + 1) * height
+      axes = figure.add_axes((0.01, bottom + 0.24 / line * height, 0.98, tile / line * height))
+      _strip(axes, tiles, columns)
+      top = bottom + (tile + 0.31) / line * height
+      figure.text(0.01, top, _title(clips, n), fontsize=8.5)
+      text, color = _verdict(once, row)
+      figure.text(0.99, top, text, color=color, fontsize=8.5, ha="right")
+    return style.png(figure)
+
+
+def _tiles(clips: Clips, n: int) -> list[Tile]:
+  frames = clips.frames_of(n)
+  if clips.channels == FLOW_MAPS:
+    return [tile for m in range(min(len(frames), _MAPS)) for tile in _flow(frames[m], m)]
+  marks = {int(clips.onset[n]): "onset", int(clips.offset[n]): "offset"}
+  apex = int(clips.apex[n])
+  # Where two of them fall on one frame the apex is the one to name.
+  marks[apex] = "midpoint" if clips.apex_missing[n] else "apex"
+  tiles = [
+    Tile(_gray(frames[t]), f"{marks[t]} {t}" if t in marks else str(t))
+    for t in _even(len(frames), marks)
+  ]
+  return [*tiles, _difference(frames[apex], frames[int(clips.onset[n])])]
+
+
+def _even(length: int, marks: dict[int, str]) -> list[int]:
+  """`_FRAMES` indices spread over a clip, the nearest to each mark moved onto it."""
+  steps = list(np.round(np.linspace(0, length - 1, min(_FRAMES, length))).astype(int))
+  for mark in marks:
+    free = [i for i, step in enumerate(steps) if step not in marks]
+    if mark not in steps and free:
+      steps[min(free, key=lambda i: abs(steps[i] - mark))] = mark
+  return sorted({int(step) for step in steps})
+
+
+def _gray(frame: np.ndarray) -> np.ndarray:
+  return np.broadcast_to(frame[..., :1], (*frame.shape[:2], 3))
+
+
+def _difference(apex: np.ndarray, onset: np.ndarray) -> Tile:
+  change = apex.astype(np.float64).mean(axis=-1) - onset.astype(np.float64).mean(axis=-1)
+  # The 99th percentile: one flickering pixel must not make the rest pale.
+  scale = max(float(np.percentile(np.abs(change), 99)), 1.0)
+  return Tile(_signed(change / scale), f"change, ±{scale:.0f}")
+
+
+def _flow(frame: np.ndarray, m: int) -> list[Tile]:
+  u, v = (frame[..., c] / 127.5 - 1 for c in range(2))
+  pictures = [_signed(u), _signed(v), _gray(frame[..., 2:])]
+  names = ("u", "v", "strain")
+  return [Tile(p, f"map {m + 1}: {name}") for p, name in zip(pictures, names, strict=True)]
+
+
+def _signed(values: np.ndarray) -> np.ndarray:
+  """-1..1 as blue, white, red: uint8 [H, W, 3]."""
+  return colormaps["RdBu_r"](np.clip(values, -1, 1) / 2 + 0.5, bytes=True)[..., :3]
+
+
+def _strip(axes: Axes, tiles: list[Tile], columns: int) -> None:
+  height, width = tiles[0].picture.shape[:2]
+  step = width * _STEP
+  for i, tile in enumerate(tiles):
+    left = i * step
+    axes.imshow(tile.picture, extent=(left, left + width, height, 0), interpolation="nearest")
+    named = not tile.caption.isdigit()
+    axes.text(
+      left + width / 2,
+      height * 1.04,
+      tile.caption,
+      ha="center",
+      va="top",
+      fontsize=7.5,
+      color=style.INK if named else style.FAINT,
+      fontweight="bold" if tile.caption.startswith(("apex", "midpoint")) else "normal",
+    )
+  axes.set_xlim(0, columns * step)
+  axes.set_ylim(height, 0)
+  axes.set_anchor("W")
+  axes.axis("off")
+
+
+def _title(clips: Clips, n: int) -> str:
+  rate = f" at {clips.fps[n]:.0f} fps" if clips.fps[n] > 0 else ""
+  units = f", AU {clips.action_units[n]}" if clips.action_units[n] else ""
+  if clips.channels == FLOW_MAPS:
+    return f"{clips.name(n)}: {clips.emotion[n]}{units}"
+  return f"{clips.name(n)}: {clips.emotion[n]}{units}, {clips.num_frames[n]} frames{rate}"
+
+
+def _verdict(predictions: Predictions, row: int) -> tuple[str, str]:
+  truth = predictions.class_names[predictions.label[row]]
+  said = predictions.class_names[predictions.prediction[row]]
+  p = predictions.probabilities[row, predictions.prediction[row]]
+  if truth == said:
+    return f"✓ {truth} ({p:.2f})", style.GREEN
+  return f"✗ {truth}, predicted {said} ({p:.2f})", style.VERMILION

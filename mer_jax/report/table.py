@@ -1,0 +1,137 @@
+"""The table a run ends with, as plain text; `rows` and `notes` also feed the page."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+COLUMNS = {"accuracy": "accuracy", "precision": "precision", "uar": "UAR", "uf1": "UF1"}
+FOLD_MEANS = {
+  "absent_as_0": "fold mean, absent class = 0",
+  "absent_skipped": "fold mean, absent class skipped",
+  "absent_as_1": "fold mean, absent class = 1",
+}
+
+
+class Row(NamedTuple):
+  """One line of the table of scores.
+
+  Attributes:
+    name: what stands before the numbers.
+    kind: "pooled", "dataset", "majority" or "fold_mean".
+    clips: how many clips the scores are over; "" where that is not a count of clips.
+    cells: the scores in the order of `COLUMNS`, formatted: ".7353", or ".7353 ±.0120" over seeds.
+  """
+
+  name: str
+  kind: str
+  clips: str
+  cells: list[str]
+
+
+def console(
+  summary: dict[str, Any], class_names: Sequence[str], remarks: Sequence[str] = ()
+) -> str:
+  """The table printed at the end of a run.
+
+  Args:
+    summary: what `evaluation.summary.summarise` returns.
+    class_names: the K names in the order of the class indices.
+    remarks: what a reader must know besides; they stand last, where the eye is.
+
+  Returns:
+    Lines of plain text without a trailing line break: scores pooled, per dataset, of always naming
+    the majority class, and averaged over folds; then scores per class; then the confusion matrix.
+  """
+  scores = [["", "clips", *COLUMNS.values()]]
+  for row in rows(summary):
+    indent = "  " if row.kind == "dataset" else ""
+    scores.append([indent + row.name, row.clips, *row.cells])
+  by_class = [["class (pooled)", "clips", "precision", "recall", "F1"]]
+  for name in class_names:
+    entry = summary["pooled"]["per_class"][name]
+    numbers = [number(entry[key]) for key in ("precision", "recall", "f1")]
+    by_class.append([name, str(entry["support"]), *numbers])
+  counts = [["truth \\ prediction", *class_names]]
+  for name, line in zip(class_names, summary["pooled"]["confusion"], strict=True):
+    counts.append([name, *map(str, line)])
+  tables = (_aligned(table) for table in (scores, by_class, counts))
+  said = [*notes(summary), *(f"Note: {remark}" for remark in remarks)]
+  return "\n\n".join([heading(summary), *tables, *said])
+
+
+def heading(summary: dict[str, Any]) -> str:
+  """What the scores are over: "442 clips, 68 held-out subjects, 3 classes, 1 seed"."""
+  return ", ".join(
+    [
+      _count(summary["clips"], "clip"),
+      _count(summary["folds"], "held-out subject"),
+      _count(len(summary["classes"]), "class", "classes"),
+      _count(len(summary["seeds"]), "seed"),
+    ]
+  )
+
+
+def rows(summary: dict[str, Any]) -> list[Row]:
+  """The lines of the table of scores, the headline first."""
+  pooled, datasets = summary["pooled"], summary["per_dataset"]
+  if len(datasets) == 1:
+    table = [_row(f"pooled ({next(iter(datasets))})", "pooled", pooled)]
+  else:
+    table = [_row("pooled", "pooled", pooled)]
+    table += [_row(name, "dataset", entry) for name, entry in datasets.items()]
+  majority = {**summary["majority"], "clips": pooled["clips"]}
+  table.append(_row(f"always {majority['class']!r}", "majority", majority))
+  for convention, label in FOLD_MEANS.items():
+    table.append(_row(label, "fold_mean", summary["fold_mean"][convention]))
+  return table
+
+
+def notes(summary: dict[str, Any]) -> list[str]:
+  """What a reader of the table has to know, one sentence or two each."""
+  lines = []
+  if len(summary["seeds"]) > 1:
+    lines.append(
+      "Scores are means over the seeds, ± their standard deviation; counts are sums over the seeds."
+    )
+  tables = {"the pooled table": summary["pooled"], **summary["per_dataset"]}
+  if len(summary["per_dataset"]) == 1:
+    tables = {"the pooled table": summary["pooled"]}
+  for name, table in tables.items():
+    absent = [c for c, entry in table["per_class"].items() if entry["support"] == 0]
+    if absent:
+      lines.append(
+        f"No clip of {', '.join(absent)} in {name}: an absent class counts as 0 in its precision,"
+        " UAR and UF1."
+      )
+  return lines
+
+
+def number(value: float, std: float | None = None) -> str:
+  """A score of 0..1 with four decimals as the field prints it: ".7353"; "1.0000" keeps its 1."""
+  text = f"{value:.4f}"
+  text = text[1:] if text.startswith("0") else text
+  return text if std is None else f"{text} ±{number(std)}"
+
+
+def _row(name: str, kind: str, entry: dict[str, Any]) -> Row:
+  std = entry.get("std") or {}
+  cells = [number(entry[key], std.get(key)) for key in COLUMNS]
+  return Row(name, kind, str(entry.get("clips", "")), cells)
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+  return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def _aligned(table: list[list[str]]) -> str:
+  widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+  lines = [
+    "  ".join(
+      [
+        line[0].ljust(widths[0]),
+        *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)),
+      ]
+    ).rstrip()
+    for line in table
+  ]
+  rule = "-" * max(map(len, lines))
+  return "\n".join([lines[0], rule, *lines[1:]])

@@ -1,0 +1,172 @@
+"""The fields of a config, each with its unit and default, and the check that a config has no other.
+
+Config files start from `default()` and change what their paper changes. The sections `input`,
+`model` and `protocol` take further fields, the options of what they name.
+"""
+
+import hashlib
+import json
+import os
+from typing import Any
+
+from ml_collections import config_dict
+
+from mer_jax.errors import ConfigError, unknown
+from mer_jax.training import losses, schedule
+
+# Sections whose further fields are checked by the table that their `name` is looked up in.
+OPEN_SECTIONS = ("input", "model", "protocol")
+# Fields that say where and how, not what: they may differ between a run and its continuation.
+NOT_IDENTITY = ("devices", "data.data_dir", "checkpoint", "training.fold_block")
+
+
+def default() -> config_dict.ConfigDict:
+  """Every field with its default: the paper's training, on CASME II, three classes."""
+  config = config_dict.ConfigDict()
+  # First seed, an integer >= 0.
+  config.seed = 0
+  # How many seeds, counted up from the first; all of them train in one program.
+  config.seeds = 1
+  # Devices to spread the folds over; 0: all there are.
+  config.devices = 0
+
+  config.data = config_dict.ConfigDict()
+  # Prepared datasets that are pooled.
+  config.data.datasets = ("casme2",)
+  # Config of the builder: frames48, frames128, SMIC's cameras frames48_vis ..., maps.
+  config.data.builder_config = "frames48"
+  # Where `python -m data_builders.build` put them.
+  config.data.data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+
+  config.protocol = config_dict.ConfigDict()
+  # Which clips and classes: a name in mer_jax.protocols.
+  config.protocol.name = "three_class"
+  # Whether to go on when a corpus is not complete; the report then says so.
+  config.protocol.allow_incomplete = False
+
+  config.input = config_dict.ConfigDict()
+  # What the model sees: a name in mer_jax.inputs; its options stand beside it.
+  config.input.name = "padded_frames"
+
+  config.model = config_dict.ConfigDict()
+  # A name in mer_jax.models; its fields stand beside it.
+  config.model.name = "parallel_cnn_lstm"
+
+  config.optimizer = config_dict.ConfigDict()
+  # sgd or adam.
+  config.optimizer.name = "sgd"
+  # Step size.
+  config.optimizer.learning_rate = 0.01
+  # SGD's momentum; Adam's decay of the first moment.
+  config.optimizer.momentum = 0.9
+  # L2 added to the gradient.
+  config.optimizer.weight_decay = 0.0
+
+  config.training = config_dict.ConfigDict()
+  # Passes over the clips.
+  config.training.epochs = 100
+  # Clips in a step.
+  config.training.batch_size = 25
+  # shared: every fold sees the same batches; per_fold: every batch full; balanced: over-sampling.
+  config.training.schedule = "shared"
+  # none or class_weights (from each fold's own training clips).
+  config.training.balance = "none"
+  # Exponent of the focal loss; 0: plain cross-entropy.
+  config.training.focal_gamma = 0.0
+  # Epochs in one call of the program, and between two points of the learning curve.
+  config.training.chunk_epochs = 1
+  # Most folds trained side by side on a device; 0: automatic.
+  config.training.fold_block = 0
+
+  config.checkpoint = config_dict.ConfigDict()
+  # Epochs between two checkpoints.
+  config.checkpoint.every_epochs = 10
+  # Checkpoints that stay on disk.
+  config.checkpoint.keep = 2
+  return config
+
+
+def check(config: config_dict.ConfigDict) -> None:
+  """Checks names and ranges of everything that is not an option of an input, model or protocol.
+
+  Raises:
+    ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
+  """
+  _check_fields(config, default(), "")
+  for field, least in (
+    ("seed", 0),
+    ("seeds", 1),
+    ("devices", 0),
+    ("training.epochs", 1),
+    ("training.batch_size", 1),
+    ("training.chunk_epochs", 1),
+    ("training.fold_block", 0),
+    ("training.focal_gamma", 0),
+    ("checkpoint.every_epochs", 1),
+    ("checkpoint.keep", 1),
+    ("optimizer.learning_rate", 0),
+  ):
+    if not _field(config, field) >= least:
+      raise ConfigError(f"config.{field} is {_field(config, field)}; it must be >= {least}.")
+  for field, allowed in (
+    ("training.schedule", schedule.SCHEDULES),
+    ("training.balance", losses.BALANCES),
+  ):
+    if _field(config, field) not in allowed:
+      raise ConfigError(unknown(f"config.{field}", _field(config, field), allowed))
+  if not config.data.datasets:
+    raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
+
+
+def options(section: config_dict.ConfigDict) -> dict[str, Any]:
+  """The fields of a section but its name."""
+  return {key: value for key, value in section.items() if key != "name"}
+
+
+def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:
+  """The config as plain JSON values."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+  """The flat fields ("training.epochs") of a JSON config that decide what a run computes."""
+  flat = _flatten(config, "")
+  return {
+    key: value
+    for key, value in flat.items()
+    if not any(key == name or key.startswith(name + ".") for name in NOT_IDENTITY)
+  }
+
+
+def digest(config: dict[str, Any]) -> str:
+  """sha256 of the identity of a JSON config, in hexadecimal."""
+  return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()
+
+
+def _check_fields(given, known, prefix: str) -> None:
+  is_open = prefix.rstrip(".") in OPEN_SECTIONS
+  for key in given:
+    if key not in known and not is_open:
+      raise ConfigError(unknown("config field", prefix + key, [prefix + k for k in known]))
+  for key, value in known.items():
+    if key not in given:
+      raise ConfigError(f"The config lacks the field {prefix}{key}; start from settings.default().")
+    if isinstance(value, config_dict.ConfigDict):
+      _check_fields(given[key], value, f"{prefix}{key}.")
+
+
+def _field(config: config_dict.ConfigDict, dotted: str) -> Any:
+  value = config
+  for part in dotted.split("."):
+    value = value[part]
+  return value
+
+
+def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      flat |= _flatten(value, f"{prefix}{key}.")
+    else:
+      flat[prefix + key] = value
+  return flat

@@ -1,0 +1,21 @@
+"""The LOSO engine: all folds and seeds of a run in one XLA program."""
+
+from mer_jax.training.checkpoints import Checkpoints
+from mer_jax.training.fold import Recipe
+from mer_jax.training.history import History
+from mer_jax.training.layout import Layout, arrange
+from mer_jax.training.loop import Plan, train
+from mer_jax.training.program import Program, build, by_clip
+
+__all__ = [
+  "Checkpoints",
+  "History",
+  "Layout",
+  "Plan",
+  "Program",
+  "Recipe",
+  "arrange",
+  "build",
+  "by_clip",
+  "train",
+]

@@ -1,0 +1,206 @@
+"""All folds and seeds as one program: a jitted chunk of steps, and a jitted prediction.
+
+Inside each device: seeds one after another, blocks of folds one after another, the folds of a block
+vmapped. The innermost loop runs over steps, so that a block's parameters stay in cache while it
+trains. The trip count of that loop is an argument: chunks of any length share one compilation.
+"""
+
+import functools
+import zlib
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from mer_jax.training import fold as one
+from mer_jax.training.fold import Data, Fold, FoldState, Recipe, Sums
+from mer_jax.training.layout import AXIS, Layout
+
+
+class Program(NamedTuple):
+  """A LOSO ready to run; all methods are pure but for the devices they run on.
+
+  Attributes:
+    recipe: what does not change from step to step.
+    layout: folds on devices, F' = layout.padded.
+    seeds: uint32 [S], the seeds.
+    folds: identity [F'] and weights [F', N], on the devices.
+    data: all clips, on every device.
+    held_out: int32 [F', M / B', B'], the clips each fold holds out in batches of B' <= B, filled up
+      with repetitions of clip 0.
+  """
+
+  recipe: Recipe
+  layout: Layout
+  seeds: jax.Array
+  folds: Fold
+  data: Data
+  held_out: jax.Array
+
+  def init(self) -> FoldState:
+    """The first state of every fold, leaves [S, F', ...]."""
+    platform = self.layout.mesh.devices.flat[0].platform
+    return _init(platform)(self.recipe, self.layout, self.seeds, self.folds, self.data)
+
+  def train(self, state: FoldState, first_step: int, num_steps: int) -> tuple[FoldState, Sums]:
+    """`num_steps` steps from `first_step` on; `state` is donated. Sums have leaves [S, F']."""
+    span = jax.device_put(
+      np.array([first_step, first_step + num_steps], np.int32), self.layout.replicated
+    )
+    return _train(self.recipe, self.layout, self.seeds, self.folds, self.data, span, state)
+
+  def predict(self, state: FoldState) -> jax.Array:
+    """Probabilities of held-out clips, float32 [S, F', M, K], rows in the order of `held_out`."""
+    return _predict(self.recipe, self.layout, self.held_out, self.data, state)
+
+
+def build(
+  recipe: Recipe,
+  layout: Layout,
+  seeds: Sequence[int],
+  fold_names: Sequence[str],
+  held_out: np.ndarray,
+  inputs: dict[str, np.ndarray],
+  labels: np.ndarray,
+) -> Program:
+  """Puts clips and folds on the devices.
+
+  Args:
+    recipe: model, optimiser, batches; its `fewest` is set here.
+    layout: from layout.arrange(F, ...).
+    seeds: S seeds, each in [0, 2^32).
+    fold_names: F names; a fold's randomness is drawn from its name.
+    held_out: bool [F, N], True where fold f must not learn from clip n.
+    inputs: arrays [N, ...].
+    labels: int [N].
+  """
+  dummies = layout.padded - layout.folds
+  names = [*fold_names, *(f"dummy {i}" for i in range(dummies))]
+  identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
+  weights = np.zeros((layout.padded, len(labels)), np.float32)
+  weights[: layout.folds] = ~held_out
+  fewest = int((~held_out).sum(axis=1).min())
+  put = jax.device_put
+  return Program(
+    recipe=recipe._replace(fewest=fewest),
+    layout=layout,
+    seeds=put(np.asarray(seeds, np.uint32), layout.replicated),
+    folds=Fold(put(identity, layout.by_fold), put(weights, layout.by_fold)),
+    data=put(Data(inputs, np.asarray(labels, np.int32)), layout.replicated),
+    held_out=put(_batches(held_out, layout.padded, recipe.batch_size), layout.by_fold),
+  )
+
+
+def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+  """Turns predictions by fold [S, F, M, K] into predictions by clip, float32 [S, N, K].
+
+  Args:
+    probabilities: what Program.predict returned, dummies cut off.
+    held_out: bool [F, N]; every clip is held out by exactly one fold.
+  """
+  seeds, _, _, classes = probabilities.shape
+  out = np.empty((seeds, held_out.shape[1], classes), np.float32)
+  for f, holds in enumerate(held_out):
+    clips = np.flatnonzero(holds)
+    out[:, clips] = probabilities[:, f, : len(clips)]
+  return out
+
+
+def _batches(held_out: np.ndarray, folds: int, batch_size: int) -> np.ndarray:
+  """The clips each fold holds out, int32 [folds, batches, clips a batch]."""
+  most = int(held_out.sum(axis=1).max())
+  # Never more clips at once than a training batch has: what fitted then fits now.
+  batches = -(-most // batch_size)
+  index = np.zeros((folds, batches * -(-most // batches)), np.int32)
+  for row, holds in zip(index, held_out, strict=False):
+    clips = np.flatnonzero(holds)
+    row[: len(clips)] = clips
+  return index.reshape(folds, batches, -1)
+
+
+def _sharded(layout: Layout, function, in_specs, out_specs):
+  """shard_map over the fold axis. No collective is ever needed, so nothing has to be checked."""
+  return jax.shard_map(
+    function, mesh=layout.mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
+  )
+
+
+FOLDS, SEEDS_FOLDS, ALL = P(AXIS), P(None, AXIS), P()
+
+
+@functools.cache
+def _init(platform: str):
+  # Initialisers are long programs that run once: on CPUs optimising them takes ten times longer
+  # than not, and saves milliseconds.
+  options = {"xla_backend_optimization_level": 0} if platform == "cpu" else None
+  return jax.jit(_first_states, static_argnums=(0, 1), compiler_options=options)
+
+
+def _first_states(recipe: Recipe, layout: Layout, seeds, folds, data) -> FoldState:
+  def local(seeds, folds, data):
+    def of_fold(seed, fold):
+      return one.init(recipe, jax.random.key(seed), fold, data)
+
+    return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
+
+  return _sharded(layout, local, (ALL, FOLDS, ALL), SEEDS_FOLDS)(seeds, folds, data)
+
+
+@partial(jax.jit, static_argnums=(0, 1), donate_argnums=6)
+def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state):
+  def local(seeds, folds, data, span, state):
+    def of_block(seed, block):
+      folds, state = block
+      key = jax.random.key(seed)
+      sums = jax.vmap(lambda _: one.zero_sums())(folds.identity)
+
+      def body(step, carry):
+        shared = one.shared_batch(recipe, key, step, data)
+        return jax.vmap(
+          lambda fold, state, sums: one.train_step(
+            recipe, key, fold, data, shared, step, state, sums
+          )
+        )(folds, *carry)
+
+      return jax.lax.fori_loop(span[0], span[1], body, (state, sums))
+
+    def of_seed(seed_and_state):
+      seed, state = seed_and_state
+      blocks = _split(layout, (folds, state))
+      return _join(jax.lax.map(partial(of_block, seed), blocks))
+
+    return jax.lax.map(of_seed, (seeds, state))
+
+  specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS)
+  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _predict(recipe: Recipe, layout: Layout, held_out, data, state):
+  def local(held_out, data, state):
+    def of_fold(args):
+      fold_state, clips = args
+
+      def of_batch(index):
+        return one.predict(recipe, fold_state, jax.tree.map(lambda x: x[index], data.inputs))
+
+      return jax.lax.map(of_batch, clips).reshape(-1, recipe.num_classes)
+
+    return jax.lax.map(lambda state: jax.lax.map(of_fold, (state, held_out)), state)
+
+  specs = (FOLDS, ALL, SEEDS_FOLDS)
+  return _sharded(layout, local, specs, SEEDS_FOLDS)(held_out, data, state)
+
+
+def _split(layout: Layout, tree):
+  """Leaves [F_local, ...] -> [blocks, block, ...]."""
+  return jax.tree.map(lambda x: x.reshape(-1, layout.block, *x.shape[1:]), tree)
+
+
+def _join(tree):
+  """Leaves [blocks, block, ...] -> [F_local, ...]."""
+  return jax.tree.map(lambda x: jnp.reshape(x, (-1, *x.shape[2:])), tree)

@@ -1,0 +1,118 @@
+"""The face crop: one box per clip, found on the onset frame, with stated fallbacks."""
+
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+from corpus_trees import SAMM_CLIPS, samm
+
+from data_builders import build, face_crop, synthetic
+from data_builders.build_report import BuildReport
+from data_builders.record import Record
+from mer_jax import prepared
+
+
+def record(paths: list[pathlib.Path], clip: str, subject: str = "006") -> Record:
+  return Record(
+    dataset="samm",
+    subject=subject,
+    clip=clip,
+    emotion="anger",
+    frames=tuple(paths),
+    numbers=tuple(range(len(paths))),
+    onset=0,
+    apex=0,
+    offset=len(paths) - 1,
+    apex_missing=False,
+    fps=200.0,
+    crop=True,
+  )
+
+
+def detections(monkeypatch, boxes: dict[str, face_crop.Box | None], shape=(100, 160)) -> list[str]:
+  """Replaces the detector by a table from file names to boxes; returns the names it was asked."""
+  asked = []
+
+  def detect(path):
+    asked.append(path.name)
+    return (shape, boxes[path.name]) if path.name in boxes else None
+
+  monkeypatch.setattr(face_crop, "_detect", detect)
+  return asked
+
+
+def test_only_the_onset_frame_of_each_clip_is_searched(monkeypatch):
+  asked = detections(monkeypatch, {"a0": (10, 12, 60, 60), "b0": (14, 12, 60, 60)})
+  records = [record([pathlib.Path(f"{c}{t}") for t in range(3)], c) for c in "ab"]
+  report = BuildReport("samm", "frames48")
+  boxes = face_crop.boxes(records, report)
+  assert sorted(asked) == ["a0", "b0"]
+  assert boxes == {"samm/006/a": (10, 12, 60, 60), "samm/006/b": (14, 12, 60, 60)}
+  assert not report.repaired
+
+
+def test_median_of_the_subject_stands_in(monkeypatch):
+  found = {"a": (10, 12, 60, 60), "b": (14, 12, 60, 60), "c": (12, 20, 60, 60)}
+  detections(monkeypatch, found | {"none": None, "far": (100, 70, 20, 20), "other": None})
+  names = [*found, "none", "far"]
+  records = [record([pathlib.Path(name)], name) for name in names]
+  records.append(record([pathlib.Path("other")], "other", subject="007"))
+  report = BuildReport("samm", "frames48")
+  boxes = face_crop.boxes(records, report)
+  # (10, 12), (14, 12), (12, 20) and the stray (100, 70): medians 13 and 16
+  assert boxes["samm/006/none"] == boxes["samm/006/far"] == (13, 16, 60, 60)
+  assert boxes["samm/007/other"] == (40, 10, 80, 80)  # 0.8 of the 100 rows, centred
+  assert {r["clip"] for r in report.repaired} == {
+    "samm/006/none",
+    "samm/006/far",
+    "samm/007/other",
+  }
+  assert "median" in report.repaired[0]["how"]
+  assert "elsewhere" in report.repaired[1]["why"]
+  assert "80 px" in report.repaired[2]["how"]
+
+
+def test_unreadable_onset_frame_is_left_to_the_decoder(monkeypatch):
+  detections(monkeypatch, {})
+  report = BuildReport("samm", "frames48")
+  assert face_crop.boxes([record([pathlib.Path("a")], "a")], report) == {}
+  assert not report.repaired
+
+
+def test_fallback_square_reaches_every_frame(tmp_path):
+  root = samm(tmp_path / "corpus", tree="SAMM")  # frames of noise, 32 x 40: no face anywhere
+  report, *_ = build.build("samm", root, tmp_path / "data")
+  assert len({r["clip"] for r in report.repaired}) == len(SAMM_CLIPS)
+  clips = prepared.load("samm", "frames48", tmp_path / "data")
+  side, (height, width) = 25, (40, 32)
+  y, x = (height - side) // 2, (width - side) // 2
+  for t, number in enumerate(range(5562, 5567)):
+    path = root / "SAMM" / "006" / "006_1_2" / f"006_{number:05d}.jpg"
+    cut = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[y : y + side, x : x + side]
+    expected = cv2.resize(cut, (48, 48), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(clips.frames_of(0)[t, :, :, 0], expected)
+
+
+@pytest.mark.parametrize("crop", ["face", "as_is"])
+def test_crop_can_be_chosen(tmp_path, crop):
+  root = samm(tmp_path / "corpus", tree="SAMM")
+  report, *_ = build.build("samm", root, tmp_path / "data", crop=crop)
+  assert bool(report.repaired) == (crop == "face")
+  assert report.options["crop"] == crop
+
+
+def test_detector_finds_drawn_faces_in_raw_frames(tmp_path):
+  synthetic.write("samm", tmp_path / "corpus", subjects=3, clips_per_subject=1, size=128, seed=3)
+  frames = {
+    p.parent: p for p in sorted((tmp_path / "corpus" / "SAMM").rglob("*.jpg"), reverse=True)
+  }
+  found = [face_crop._detect(path) for path in frames.values()]
+  assert len(found) >= 3
+  boxes = [box for shape, box in found if box is not None]
+  assert len(boxes) >= len(found) - 1
+  for x, y, width, height in boxes:
+    assert 64 < width < 256  # of a face 128 px wide
+    assert x >= 0
+    assert y >= 0
+    assert width == height

@@ -1,0 +1,14 @@
+"""Every test sees four simulated CPU devices; what is about one device asks for one."""
+
+import os
+import pathlib
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", 4)
+# Many tests compile the same small programs: each is compiled once.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+  cache = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
+  jax.config.update("jax_compilation_cache_dir", str(cache))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

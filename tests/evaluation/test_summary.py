@@ -1,0 +1,144 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+from mer_jax.errors import DataError
+from mer_jax.evaluation import metrics
+from mer_jax.evaluation.predictions import Predictions, read_csv, select, write_csv
+from mer_jax.evaluation.summary import fold_ids, summarise, write_json
+
+NAMES = ("negative", "positive", "surprise")
+
+
+def made_up(seeds=3, datasets=("samm", "casme2"), random_seed=0) -> Predictions:
+  """Every dataset has the subjects s0 to s5, with 1 to 8 clips: names repeat across datasets."""
+  random = np.random.default_rng(random_seed)
+  keys = [
+    (dataset, f"s{s}", f"c{c}")
+    for dataset in datasets
+    for s in range(6)
+    for c in range(random.integers(1, 9))
+  ]
+  labels = random.choice(3, len(keys), p=(0.6, 0.25, 0.15))
+  p = random.dirichlet(np.ones(3), seeds * len(keys)).astype(np.float32)
+  p[np.arange(len(p)), np.tile(labels, seeds)] += 0.3
+  p /= p.sum(axis=1, keepdims=True)
+  dataset, subject, clip = np.tile(np.array(keys), (seeds, 1)).T
+  seed = np.repeat(np.arange(seeds) + 7, len(keys))
+  return Predictions(seed, dataset, subject, clip, np.tile(labels, seeds), p.argmax(1), p, NAMES)
+
+
+def test_recomputed_from_the_csv_alone(tmp_path):
+  predictions = made_up()
+  write_json(tmp_path / "metrics.json", summarise(predictions))
+  write_csv(tmp_path / "predictions.csv", predictions)
+  again = summarise(read_csv(tmp_path / "predictions.csv"))
+  assert json.loads((tmp_path / "metrics.json").read_text()) == again
+
+
+def test_rows_in_any_order_give_the_same_bits():
+  predictions = made_up()
+  shuffled = select(predictions, np.random.default_rng(1).permutation(len(predictions.clip)))
+  assert summarise(shuffled) == summarise(predictions)
+
+
+def test_one_seed_is_the_plain_pooled_score():
+  predictions = made_up(seeds=1)
+  summary = summarise(predictions)
+  counts = metrics.confusion(predictions.label, predictions.prediction, 3)
+  pooled = summary["pooled"]
+  assert pooled["confusion"] == counts.tolist()
+  assert {key: pooled[key] for key in metrics.SCORES} == metrics.scores(counts)
+  assert pooled["std"] is None
+  assert (summary["clips"], summary["folds"]) == (len(predictions.clip), 12)
+  assert sum(entry["support"] for entry in pooled["per_class"].values()) == summary["clips"]
+  assert np.mean([e["f1"] for e in pooled["per_class"].values()]) == pytest.approx(pooled["uf1"])
+
+
+def test_several_seeds_are_averaged_after_pooling():
+  predictions = made_up(seeds=3)
+  summary = summarise(predictions)
+  assert summary["seeds"] == [7, 8, 9]
+  each = [
+    summarise(select(predictions, predictions.seed == seed)) for seed in np.unique(predictions.seed)
+  ]
+  for key in metrics.SCORES:
+    values = [one["pooled"][key] for one in each]
+    assert summary["pooled"][key] == pytest.approx(np.mean(values))
+    assert summary["pooled"]["std"][key] == pytest.approx(np.std(values, ddof=1))
+    assert [entry[key] for entry in summary["per_seed"].values()] == values
+    for convention in metrics.CONVENTIONS:
+      values = [one["fold_mean"][convention][key] for one in each]
+      assert summary["fold_mean"][convention][key] == pytest.approx(np.mean(values))
+  assert summary["pooled"]["confusion"] == (
+    np.sum([one["pooled"]["confusion"] for one in each], axis=0).tolist()
+  )
+  assert list(summary["per_seed"]) == ["7", "8", "9"]
+
+
+def test_per_dataset_is_the_same_predictions_restricted():
+  predictions = made_up()
+  summary = summarise(predictions)
+  assert list(summary["per_dataset"]) == ["casme2", "samm"]
+  for dataset, entry in summary["per_dataset"].items():
+    alone = summarise(select(predictions, predictions.dataset == dataset))
+    assert entry == {**alone["pooled"], "majority": alone["majority"]}
+  total = np.sum([e["confusion"] for e in summary["per_dataset"].values()], axis=0)
+  assert total.tolist() == summary["pooled"]["confusion"]
+
+
+def test_folds_are_subjects_of_a_dataset_not_names():
+  predictions = made_up(seeds=1)
+  folds = fold_ids(predictions)
+  assert len(np.unique(folds)) == 12
+  for fold in np.unique(folds):
+    rows = folds == fold
+    assert len(set(zip(predictions.dataset[rows], predictions.subject[rows], strict=True))) == 1
+
+
+def test_majority_is_what_a_constant_gets():
+  predictions = made_up(seeds=1)
+  summary = summarise(predictions)
+  constant = predictions._replace(prediction=np.zeros_like(predictions.prediction))
+  expected = summarise(constant)["pooled"]
+  assert summary["majority"] == {"class": "negative", **{k: expected[k] for k in metrics.SCORES}}
+
+
+def test_a_class_without_clips_counts_as_0():
+  predictions = made_up(seeds=1)
+  some = select(predictions, predictions.label != 2)
+  some = some._replace(prediction=some.label.copy())
+  pooled = summarise(some)["pooled"]
+  assert pooled["accuracy"] == 1
+  assert pooled["per_class"]["surprise"] == {"precision": 0, "recall": 0, "f1": 0, "support": 0}
+  assert pooled["uf1"] == pooled["uar"] == pytest.approx(2 / 3)
+
+
+def test_seeds_that_predicted_other_clips():
+  predictions = made_up()
+  with pytest.raises(DataError, match=r"seeds 7 and 8 predicted different clips"):
+    summarise(select(predictions, np.arange(len(predictions.clip)) != len(predictions.clip) // 2))
+  label = predictions.label.copy()
+  label[-1] = (label[-1] + 1) % 3
+  with pytest.raises(DataError, match=r"seeds 7 and 9 .* differ in label"):
+    summarise(predictions._replace(label=label))
+
+
+def test_no_predictions():
+  predictions = made_up()
+  with pytest.raises(DataError, match="no predictions"):
+    summarise(select(predictions, np.zeros(len(predictions.clip), bool)))
+
+
+def test_a_failing_disk_leaves_the_old_file(tmp_path, monkeypatch):
+  write_json(tmp_path / "metrics.json", {"old": 1})
+
+  def full(descriptor):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(os, "fsync", full)
+  with pytest.raises(OSError, match="No space"):
+    write_json(tmp_path / "metrics.json", summarise(made_up()))
+  assert json.loads((tmp_path / "metrics.json").read_text()) == {"old": 1}

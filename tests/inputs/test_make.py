@@ -1,0 +1,124 @@
+"""What every input promises: shapes, types, ranges, purity, and clear refusals."""
+
+import inspect
+
+import numpy as np
+import pytest
+from drawn_frames import drawn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mer_jax import inputs
+from mer_jax.clips import FLOW_MAPS, GRAY
+from mer_jax.errors import ConfigError
+
+SETTINGS = {
+  "padded_frames": (
+    {"num_frames": 6, "size": 5},
+    {"num_frames": 6, "size": 11, "pad": "pre", "truncate": "apex"},
+    {"num_frames": 9, "size": 8, "resample": "linear"},
+  ),
+  "onset_difference": (
+    {"num_frames": 6, "size": 5, "gain": 4.0, "truncate": "last"},
+    {"num_frames": 6, "size": 8, "flicker": "remove", "head_motion": "affine"},
+    {"num_frames": 5, "size": 8, "standardise": "clip", "resample": "linear"},
+  ),
+  "flow": (
+    {"size": 7, "allow_small": True},
+    {"size": 9, "allow_small": True, "method": "farneback", "scaling": "fixed"},
+    {"size": 7, "allow_small": True, "head_motion": "affine"},
+    {"size": 30, "allow_small": True, "head_motion": "translation"},
+  ),
+  "flow_maps": ({}, {"index": 1}),
+}
+CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]]
+
+
+def clips_for(name: str, lengths=(5, 9, 2, 6), seed=0):
+  channels = FLOW_MAPS if name == "flow_maps" else GRAY
+  return drawn(list(lengths), size=16 if name == "flow" else 8, seed=seed, channels=channels)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+@given(order=st.lists(st.integers(0, 3), unique=True), seed=st.integers(0, 5))
+@settings(max_examples=8, deadline=None)
+def test_a_clips_row_depends_on_that_clip_alone(name, options, order, seed):
+  clips = clips_for(name, seed=seed)
+  before = clips.frames.copy()
+  everything = inputs.make(name, clips, **options)
+  alone = inputs.make(name, clips.select(order), **options)
+  assert everything.keys() == alone.keys()
+  for key in everything:
+    assert np.array_equal(everything[key][order], alone[key])
+  assert np.array_equal(before, clips.frames)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_shapes_and_types(name, options):
+  made = inputs.make(name, clips_for(name), **options)
+  if "image" in made:
+    assert list(made) == ["image"]
+    assert made["image"].shape == (4, *(options.get("size", 8),) * 2, 3)
+    assert made["image"].dtype == np.float32
+    assert np.all(np.isfinite(made["image"]))
+  else:
+    assert made["frames"].shape == (4, options["num_frames"], *(options["size"],) * 2, 1)
+    assert made["frames"].dtype == np.float32
+    assert made["mask"].shape == (4, options["num_frames"])
+    assert made["mask"].dtype == np.bool_
+    assert np.all(np.isfinite(made["frames"]))
+    assert not np.any(made["frames"][~made["mask"]])
+
+
+@pytest.mark.parametrize("name", inputs.INPUTS)
+def test_no_clips_give_no_rows(name):
+  for array in inputs.make(name, clips_for(name).select([]), **SETTINGS[name][0]).values():
+    assert len(array) == 0
+
+
+def test_channels_that_do_not_fit_are_refused_with_what_fits():
+  gray, maps = drawn([3]), drawn([3], channels=FLOW_MAPS)
+  with pytest.raises(ConfigError, match=r"flow reads clips of 'gray'; these hold 'u v strain'"):
+    inputs.make("flow", maps)
+  with pytest.raises(ConfigError, match=r"that read them: .*padded_frames"):
+    inputs.make("onset_difference", maps)
+  with pytest.raises(ConfigError, match=r"flow_maps reads .* read them: .*onset_difference"):
+    inputs.make("flow_maps", gray)
+
+
+@pytest.mark.parametrize(
+  ("name", "option", "value", "message"),
+  [
+    ("padded_frames", "pad", "posst", r"value of pad: 'posst'\. Did you mean 'post'"),
+    ("padded_frames", "truncate", "middle", r"Known: apex, first, last"),
+    ("padded_frames", "resample", ["linear"], r"Known: linear, none"),
+    ("padded_frames", "num_frames", 0, r"num_frames must be a whole number of at least 1; got 0"),
+    ("padded_frames", "size", 4.5, r"size must be a whole number of at least 1; got 4\.5"),
+    ("onset_difference", "gain", 0, r"gain must be a finite number above 0; got 0"),
+    ("onset_difference", "gain", "2", r"gain must be a finite number above 0; got '2'"),
+    ("onset_difference", "standardise", "all", r"Known: clip, none"),
+    ("onset_difference", "flicker", "off", r"Known: keep, remove"),
+    ("onset_difference", "head_motion", "rigid", r"Known: affine, keep, translation"),
+    ("flow", "method", "tvl1", r"Known: dis, farneback"),
+    ("flow", "scaling", "max", r"Known: fixed, minmax"),
+    ("flow", "head_motion", "rigid", r"Known: affine, keep, translation"),
+    ("flow_maps", "index", -1, r"index must be a whole number of at least 0; got -1"),
+    ("flow", "clips", 3, r"Unknown option of the input flow 'clips'"),
+    ("flow", "sise", 3, r"Did you mean 'size'\? Known: allow_small, head_motion, method"),
+  ],
+)
+def test_bad_options_are_refused(name, option, value, message):
+  with pytest.raises(ConfigError, match=message):
+    inputs.make(name, clips_for(name), **{option: value})
+
+
+def test_an_unknown_input_lists_the_known_ones():
+  with pytest.raises(ConfigError, match=r"Did you mean 'flow_maps'\? Known: flow, flow_maps, "):
+    inputs.make("flow_map", drawn([3]))
+
+
+@pytest.mark.parametrize("name", inputs.INPUTS)
+def test_options_have_defaults_and_can_only_be_named(name):
+  clips, *rest = inspect.signature(inputs.INPUTS[name]).parameters.values()
+  assert clips.name == "clips"
+  assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in rest)

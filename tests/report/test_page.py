@@ -1,0 +1,247 @@
+import html.parser
+import io
+import os
+import re
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mer_jax.clips import FLOW_MAPS
+from mer_jax.errors import DataError, WorkdirError
+from mer_jax.evaluation.predictions import select
+from mer_jax.evaluation.summary import summarise
+from mer_jax.report import page, strips, table
+
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Checker(html.parser.HTMLParser):
+  """Collects what a page refers to and its text; fails on tags that are not closed in order."""
+
+  def __init__(self, text: str):
+    super().__init__()
+    self.open: list[str] = []
+    self.references: list[str] = []
+    self.tags: list[str] = []
+    self.alts: list[str] = []
+    self.text = ""
+    self.feed(text)
+    self.close()
+    assert not self.open
+
+  def handle_starttag(self, tag, attributes):
+    self.tags.append(tag)
+    if tag not in VOID:
+      self.open.append(tag)
+    for name, value in attributes:
+      if name in ("src", "href", "srcset", "data", "action", "poster", "background"):
+        self.references.append(value)
+    if tag == "img":
+      self.alts.append(dict(attributes).get("alt", ""))
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    if self.open and self.open[-1] != "style":
+      self.text += data
+
+
+def written(workdir, **options) -> Checker:
+  return Checker(page.write(workdir, **options).read_text(encoding="utf-8"))
+
+
+def is_picture(data: bytes) -> bool:
+  with PIL.Image.open(io.BytesIO(data)) as image:
+    pixels = np.asarray(image.convert("L"))
+  return pixels.min() < 128 and pixels.max() == 255 and min(pixels.shape) > 100
+
+
+@pytest.mark.parametrize("seeds", [(0,), (3, 5)])
+def test_a_whole_report(make_predictions, make_clips, make_workdir, seeds):
+  run = make_predictions(seeds=seeds)
+  workdir = make_workdir(run)
+  before = {path.name: path.read_bytes() for path in workdir.iterdir()}
+  found = written(workdir, clips=make_clips(run), remarks=["Synthetic data."])
+  summary = summarise(run)
+  for row in table.rows(summary):
+    for cell in row.cells:
+      assert cell in found.text
+  for text in ("parallel_cnn_lstm on casme2 + smic", "Synthetic data.", "model.name", "cpu 1"):
+    assert text in found.text
+  assert ("Per seed" in found.text) == (len(seeds) > 1)
+  names = ["clips.png", "confusion.png", "curves.png", "subjects.png"]
+  assert sorted(path.name for path in (workdir / "figures").iterdir()) == names
+  assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
+  assert len(found.alts) == 4
+  assert all(found.alts)
+  assert {path.name for path in workdir.iterdir()} == {*before, "report.html", "figures"}
+  assert {name: (workdir / name).read_bytes() for name in before} == before
+
+
+def test_the_page_needs_nothing_from_outside(make_predictions, make_clips, make_workdir):
+  run = make_predictions()
+  workdir = make_workdir(run)
+  found = written(workdir, clips=make_clips(run))
+  assert len(found.references) == 4
+  assert all(link.startswith("data:image/png;base64,") for link in found.references)
+  assert not {"script", "link", "iframe", "object", "base"} & set(found.tags)
+  text = (workdir / "report.html").read_text(encoding="utf-8")
+  assert not re.search(r"https?:|//[a-z]|url\(|@import", re.sub(r'base64,[^"]*', "", text))
+  assert (workdir / "report.html").stat().st_size < 3_000_000
+
+
+def test_equal_runs_give_equal_files(make_predictions, make_clips, make_workdir):
+  run = make_predictions()
+  workdir = make_workdir(run)
+  files = ["report.html", "figures/clips.png", "figures/curves.png"]
+  page.write(workdir, clips=make_clips(run))
+  first = [(workdir / name).read_bytes() for name in files]
+  page.write(workdir, clips=make_clips(run))
+  assert [(workdir / name).read_bytes() for name in files] == first
+
+
+def test_names_cannot_break_the_page(make_predictions, make_clips, make_workdir):
+  evil = '<script>alert("x")</script>&$x_1$'
+  run = make_predictions(names=(evil, "$a$", "驚き"), subjects=(("<b>ca&sme2", 3),))
+  run = run._replace(clip=np.array([f"{clip}<i>'\"$" for clip in run.clip]))
+  found = written(make_workdir(run), clips=make_clips(run), remarks=[evil], title=evil)
+  assert not {"script", "i"} & set(found.tags)
+  assert found.tags.count("b") == 3  # the headline's own
+  assert found.text.count(evil) >= 3
+
+
+def test_only_predictions(make_predictions, make_workdir):
+  run = make_predictions(subjects=(("casme2", 3),))
+  workdir = make_workdir(run)
+  for name in ("config.json", "environment.json", "history.jsonl"):
+    (workdir / name).unlink()
+  found = written(workdir)
+  assert "Leave-one-subject-out on casme2" in found.text
+  assert "no history.jsonl" in found.text
+  assert found.text.count("Not recorded") == 2
+  assert len(found.alts) == 2
+  assert "sample of clips" not in found.text
+
+
+@pytest.mark.parametrize(
+  "options",
+  [
+    {"subjects": (("casme2", 1),), "clips_each": 1},  # one clip in all
+    {"names": ("only",)},
+    {"names": tuple(f"a long class name {i}" for i in range(7))},
+    {"subjects": (("casme2", 70),), "clips_each": 1},  # every fold holds one class
+    {"subjects": tuple((f"d{i}", 2) for i in range(6))},
+    {"wrong": 0.0},
+    {"wrong": 1.0},
+  ],
+)
+def test_odd_runs(make_predictions, make_clips, make_workdir, options):
+  run = make_predictions(**options)
+  workdir = make_workdir(run, epochs=1)
+  found = written(workdir, clips=make_clips(run))
+  assert len(found.alts) == 4
+  assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
+
+
+def test_history_without_a_finite_value(make_predictions, make_workdir):
+  run = make_predictions()
+  workdir = make_workdir(run)
+  text = (workdir / "history.jsonl").read_text()
+  (workdir / "history.jsonl").write_text(re.sub(r'"loss": [0-9.]+', '"loss": NaN', text) + '{"ch')
+  found = written(workdir)
+  assert "In 0 of 5 trainings" in found.text
+  assert "15 values of the loss are missing" in found.text
+  assert "1 lines of history.jsonl" in found.text
+
+
+def test_a_fold_that_exploded(make_predictions, make_workdir):
+  run = make_predictions()
+  workdir = make_workdir(run)
+  text = (workdir / "history.jsonl").read_text()
+  (workdir / "history.jsonl").write_text(text.replace('"loss": 0.75', '"loss": 1e30', 1))
+  assert "In 5 of 5 trainings" in written(workdir).text
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 40])
+@pytest.mark.parametrize("channels", ["gray", FLOW_MAPS])
+def test_strips_of_any_length(make_predictions, make_clips, length, channels):
+  run = make_predictions()
+  assert is_picture(strips.draw(make_clips(run, length=length, channels=channels), run))
+
+
+def test_strips_name_onset_apex_and_offset(make_predictions, make_clips):
+  run = make_predictions()
+  for length in (2, 3, 9, 141):
+    clips = make_clips(run, length=length)
+    marks = {0: "onset", length - 1: "offset"} | {length // 3: "apex"}
+    captions = [tile.caption for tile in strips._tiles(clips, 0)]
+    assert {f"{name} {t}" for t, name in marks.items()} <= set(captions)
+    assert len(captions) <= 9
+
+
+def test_clips_shown_are_both_right_and_wrong(make_predictions, make_clips):
+  run = make_predictions(wrong=0.5, subjects=(("casme2", 6), ("smic", 6)))
+  clips = make_clips(run)
+  chosen = strips.choose(clips, run)
+  right = run.label == run.prediction
+  kinds = [(int(run.label[row]), bool(right[row])) for _, row in chosen]
+  assert sorted(kinds) == [(k, r) for k in range(3) for r in (False, True)]
+  assert all(clips.name(n).endswith(str(run.clip[row])) for n, row in chosen)
+  assert len({clips.subject[n] for n, _ in chosen}) >= 3
+  assert {clips.dataset[n] for n, _ in chosen} == {"casme2", "smic"}
+
+
+def test_clips_that_were_not_predicted_are_left_out(make_predictions, make_clips, make_workdir):
+  run = make_predictions()
+  clips = make_clips(run)
+  some = select(run, run.dataset == "smic")
+  assert all(clips.dataset[n] == "smic" for n, _ in strips.choose(clips, some))
+  others = clips.select(np.flatnonzero(clips.dataset == "casme2"))
+  assert strips.draw(others, some) is None
+  assert "sample of clips" not in written(make_workdir(some), clips=others).text
+
+
+def test_people_and_drawings_are_told_apart(make_predictions, make_clips, make_workdir):
+  run = make_predictions()
+  workdir = make_workdir(run)
+  assert "no person" in written(workdir, clips=make_clips(run)).text
+  assert "licence" in written(workdir, clips=make_clips(run, synthetic=False)).text
+  maps = make_clips(run, synthetic=False, channels=FLOW_MAPS)
+  assert "Flow maps" in written(workdir, clips=maps).text
+
+
+def test_files_that_cannot_be_read(make_predictions, make_workdir, tmp_path):
+  workdir = make_workdir(make_predictions())
+  (workdir / "config.json").write_text('{"model": ')
+  with pytest.raises(WorkdirError, match=r"config\.json is not JSON"):
+    page.write(workdir)
+  assert not (workdir / "report.html").exists()
+  assert not (workdir / "figures").exists()
+  with pytest.raises(DataError, match=r"predictions\.csv"):
+    page.write(tmp_path)
+
+
+def test_a_failing_disk_leaves_the_old_page(make_predictions, make_workdir, monkeypatch):
+  workdir = make_workdir(make_predictions())
+  page.write(workdir)
+  before = (workdir / "report.html").read_bytes()
+
+  def full(descriptor):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(os, "fsync", full)
+  with pytest.raises(OSError, match="No space"):
+    page.write(workdir, remarks=["new"])
+  assert (workdir / "report.html").read_bytes() == before
+  left = [path for path in workdir.rglob("*") if ".tmp" in path.name]
+  assert not left
+
+
+def test_settings_of_matplotlib_are_given_back(make_predictions, make_workdir):
+  import matplotlib as mpl
+
+  before = dict(mpl.rcParams)
+  page.write(make_workdir(make_predictions()))
+  assert dict(mpl.rcParams) == before

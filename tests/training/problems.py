@@ -1,0 +1,88 @@
+"""Tiny random problems, one for every model in the table."""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mer_jax import models, training
+from mer_jax.training import optimizers
+
+FRAMES = {"frames": (6, 8, 8, 1)}
+# A model that is missing here fails test_engine.test_every_model_is_tested.
+CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+  "parallel": (
+    "parallel_cnn_lstm",
+    {"channels": (4, 6), "cnn_features": 8, "lstm_features": 8, "head_features": 8},
+    "frames",
+  ),
+  "parallel_with_batch_norm": (
+    "parallel_cnn_lstm",
+    {"channels": (4,), "lstm_features": 4, "norm": "batch", "cnn_branch": "td_gap"},
+    "frames",
+  ),
+  "ststnet": ("ststnet", {}, "image"),
+}
+
+
+class Problem(NamedTuple):
+  """N clips of F subjects, K = 3."""
+
+  inputs: dict[str, np.ndarray]
+  labels: np.ndarray
+  held_out: np.ndarray
+  names: tuple[str, ...]
+
+
+def problem(takes: str, sizes: tuple[int, ...] = (5, 1, 3, 4, 6), seed: int = 0) -> Problem:
+  """Random clips; subject f has sizes[f] of them, the third subject only clips of one class."""
+  rng = np.random.default_rng(seed)
+  owner = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+  n = len(owner)
+  labels = rng.integers(0, 3, n)
+  if len(sizes) > 2:
+    labels[owner == 2] = 1
+  if takes == "frames":
+    lengths = rng.integers(2, 7, n)
+    mask = np.arange(6)[None] < lengths[:, None]
+    frames = rng.random((n, 6, 8, 8, 1), np.float32) * mask[:, :, None, None, None]
+    inputs = {"frames": frames, "mask": mask}
+  else:
+    inputs = {"image": rng.random((n, 12, 12, 3), np.float32)}
+  held_out = owner[None] == np.arange(len(sizes))[:, None]
+  return Problem(inputs, labels, held_out, tuple(f"casme2/sub{f:02d}" for f in range(len(sizes))))
+
+
+def program(
+  case: str,
+  given: Problem,
+  *,
+  folds: slice = slice(None),
+  devices: int = 1,
+  block: int = 0,
+  seeds: tuple[int, ...] = (0, 1),
+  learning_rate: float = 0.05,
+  **recipe: Any,
+) -> training.Program:
+  """The LOSO of `given`, or some of its folds, ready to train."""
+  name, options, _ = CASES[case]
+  return training.build(
+    training.Recipe(
+      model=models.build(name, 3, options),
+      optimizer=_sgd(learning_rate),
+      num_classes=3,
+      **{"batch_size": 4, **recipe},
+    ),
+    training.arrange(len(given.names[folds]), block, devices),
+    seeds,
+    given.names[folds],
+    given.held_out[folds],
+    given.inputs,
+    given.labels,
+  )
+
+
+@functools.cache
+def _sgd(learning_rate: float):
+  """One object for each rate: programs are told apart by the identity of their optimiser."""
+  return optimizers.build("sgd", {"learning_rate": learning_rate, "momentum": 0.9})

@@ -1,0 +1,198 @@
+"""The contract of the engine, for every model in the table."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from problems import CASES, problem, program
+
+from mer_jax import models, training
+from mer_jax.training import fold as one
+from mer_jax.training import program as programs
+
+STEPS = 13  # more than two epochs of 19 clips in batches of 4, and no multiple of one
+every_case = pytest.mark.parametrize("case", CASES)
+every_schedule = pytest.mark.parametrize("schedule", ["shared", "per_fold", "balanced"])
+
+
+def train(loso, steps=STEPS, first=0, state=None):
+  state, sums = loso.train(loso.init() if state is None else state, first, steps)
+  return jax.device_get(state), jax.device_get(sums)
+
+
+def leaves(state, fold):
+  return [leaf[:, fold] for leaf in jax.tree.leaves(state)]
+
+
+def assert_close(one_state, other):
+  for a, b in zip(one_state, other, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_every_model_is_tested():
+  assert {name for name, _, _ in CASES.values()} == set(models.MODELS)
+
+
+@every_schedule
+@every_case
+def test_noise_in_place_of_the_held_out_subject_changes_no_bit_of_its_fold(case, schedule):
+  given = problem(CASES[case][2])
+  fold = 3
+  noise = np.random.default_rng(1)
+  held = given.held_out[fold]
+
+  def replaced(x):
+    x = x.copy()
+    x[held] = noise.random(x[held].shape) * 100 if x.dtype == np.float32 else ~x[held]
+    return x
+
+  noisy = given._replace(
+    inputs={key: replaced(x) for key, x in given.inputs.items()},
+    labels=np.where(held, (given.labels + 1) % 3, given.labels),
+  )
+  options = {"schedule": schedule, "balance": "class_weights", "focal_gamma": 2.0}
+  before, _ = train(program(case, given, **options))
+  after, _ = train(program(case, noisy, **options))
+  for a, b in zip(leaves(before, fold), leaves(after, fold), strict=True):
+    np.testing.assert_array_equal(a, b)
+  for other in (f for f in range(5) if f != fold):
+    changed = zip(leaves(before, other), leaves(after, other), strict=True)
+    assert any(np.any(a != b) for a, b in changed)
+
+
+@every_schedule
+@every_case
+def test_one_fold_alone_is_that_fold_among_all(case, schedule):
+  given = problem(CASES[case][2])
+  among, _ = train(program(case, given, schedule=schedule))
+  for fold in (0, 1, 4):
+    alone, _ = train(program(case, given, folds=slice(fold, fold + 1), schedule=schedule))
+    assert_close(leaves(among, fold), leaves(alone, 0))
+
+
+@every_case
+def test_one_seed_alone_is_that_seed_among_all(case):
+  given = problem(CASES[case][2])
+  among, _ = train(program(case, given, seeds=(3, 4)))
+  alone, _ = train(program(case, given, seeds=(4,)))
+  for a, b in zip(jax.tree.leaves(among), jax.tree.leaves(alone), strict=True):
+    np.testing.assert_allclose(a[1], b[0], rtol=1e-3, atol=1e-4)
+
+
+@every_case
+def test_four_devices_are_one_device(case):
+  given = problem(CASES[case][2])  # five folds, which four does not divide
+  single = program(case, given, devices=1)
+  spread = program(case, given, devices=4)
+  assert spread.layout.padded == 8
+  assert len(spread.layout.mesh.devices) == 4
+  state, sums = train(single)
+  state4, sums4 = train(spread)
+  for fold in range(5):
+    assert_close(leaves(state, fold), leaves(state4, fold))
+    assert_close(leaves(sums, fold), leaves(sums4, fold))
+  np.testing.assert_allclose(
+    single.predict(single.init()), spread.predict(spread.init())[:, :5], rtol=1e-4, atol=1e-6
+  )
+
+
+@every_case
+def test_blocks_of_folds_are_all_folds_at_once(case):
+  given = problem(CASES[case][2])
+  whole, _ = train(program(case, given))
+  blocks, _ = train(program(case, given, block=2))
+  for fold in range(5):
+    assert_close(leaves(whole, fold), leaves(blocks, fold))
+
+
+@every_case
+def test_folds_of_one_clip_or_one_class_stay_finite(case):
+  given = problem(CASES[case][2], sizes=(1, 1, 2, 9))  # fold 3 learns from four clips
+  loso = program(case, given)
+  state, sums = train(loso, steps=30)
+  assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(state))
+  assert np.all(sums.first_bad == one.NEVER)
+  probabilities = training.by_clip(np.asarray(loso.predict(state)), given.held_out)
+  np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
+
+
+@every_case
+def test_a_batch_of_held_out_clips_only_is_no_step(case):
+  given = problem(CASES[case][2], sizes=(10, 1))
+  loso = program(case, given, batch_size=1)
+  before = jax.device_get(loso.init())
+  key = jax.random.fold_in(jax.random.key(0), one.BATCHES)
+  data = programs.Data(given.inputs, given.labels)
+  index = [int(one.schedule.shared(key, step, len(data.labels), 1).index[0]) for step in range(11)]
+  step = next(s for s, n in enumerate(index) if given.held_out[0, n])
+  after, sums = loso.train(loso.init(), step, 1)
+  for a, b in zip(leaves(before, 0), leaves(jax.device_get(after), 0), strict=True):
+    np.testing.assert_array_equal(a[0], b[0])
+  assert sums.steps[0, 0] == 0
+  assert sums.steps[0, 1] == 1
+
+
+@every_case
+def test_chunks_of_any_length_share_one_compilation(case):
+  given = problem(CASES[case][2])
+  loso = program(case, given)
+  state, _ = loso.train(loso.init(), 0, 5)
+  compiled = programs._train._cache_size()
+  state, _ = loso.train(state, 5, 5)
+  loso.train(state, 10, 2)
+  assert programs._train._cache_size() == compiled
+
+
+@every_case
+def test_chunks_one_after_another_are_one_long_chunk(case):
+  given = problem(CASES[case][2])
+  loso = program(case, given)
+  whole, _ = train(loso, steps=9)
+  state, _ = loso.train(loso.init(), 0, 4)
+  parts, _ = train(loso, steps=5, first=4, state=state)
+  for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_fold_is_what_a_plain_loop_over_its_training_clips_computes():
+  """The textbook loop: held-out clips are really absent, one fold, no vmap, no weights but ones."""
+  given = problem("image")
+  loso = program("ststnet", given, seeds=(7,))
+  recipe = loso.recipe._replace(model=models.build("ststnet", 3, {"dropout": 0.0}))
+  loso = loso._replace(recipe=recipe)
+  fold = 2
+  first = jax.tree.map(lambda x: x[0, fold], jax.device_get(loso.init()))
+  params, stats, opt_state = first
+  key = jax.random.fold_in(jax.random.key(7), one.BATCHES)
+  for step in range(6):
+    batch = one.schedule.shared(key, step, len(given.labels), recipe.batch_size)
+    clips = np.asarray(batch.index)[np.asarray(batch.valid) > 0]
+    clips = clips[~given.held_out[fold][clips]]
+
+    def loss_of(params, clips=clips, stats=stats):
+      logits, changed = recipe.model.apply(
+        {"params": params, "batch_stats": stats},
+        {"image": given.inputs["image"][clips]},
+        np.ones(len(clips), np.float32),
+        train=True,
+        mutable=["batch_stats"],
+      )
+      loss = optax.softmax_cross_entropy_with_integer_labels(logits, given.labels[clips]).mean()
+      return loss, changed["batch_stats"]
+
+    grads, stats = jax.grad(loss_of, has_aux=True)(params)
+    updates, opt_state = recipe.optimizer.update(grads, opt_state, params)
+    params = optax.apply_updates(params, updates)
+  state, _ = train(loso, steps=6)
+  expected = jax.tree.leaves((params, stats, opt_state))
+  assert_close([leaf[0] for leaf in leaves(state, fold)], expected)
+
+
+def test_training_learns():
+  """Labels that can be read off the pixels are learnt, and held-out subjects are predicted."""
+  given = problem("image", sizes=(6, 6, 6, 6))
+  image = given.inputs["image"] + given.labels[:, None, None, None] * np.float32([0.5, 0, -0.5])
+  loso = program("ststnet", given._replace(inputs={"image": image}))
+  state, _ = train(loso, steps=300)
+  predicted = training.by_clip(np.asarray(loso.predict(state)), given.held_out).argmax(-1)
+  assert (predicted == given.labels).mean() > 0.8
