@@ -205,13 +205,12 @@ def close(
   records: list[Record],
   copy: tree.Tree,
   sheets_read: Sequence[pathlib.Path],
-  manual_dir: pathlib.Path,
   report: BuildReport,
 ) -> None:
   """Sorts the records and computes the fingerprint of what they were made from."""
   records.sort(key=lambda record: record.name)
   files = [path for record in records for path in record.frames]
-  report.fingerprint = tree.fingerprint(copy.root, [*files, *sheets_read])
+  report.fingerprint = tree.fingerprint(copy.root, files, sheets_read)
   if not records:
     report.check(strict=False)
 

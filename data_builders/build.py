@@ -153,9 +153,7 @@ def _prepare(
           download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)),
         )
       report = build_report.read(fresh.data_dir)
-      if folder.exists():
-        os.rename(folder, pathlib.Path(scratch) / "replaced")
-      os.rename(fresh.data_dir, folder)
+      _swap(pathlib.Path(fresh.data_dir), folder, pathlib.Path(scratch) / "replaced")
       default = pathlib.Path(scratch) / builder.name / ".config"
       if not (data_dir / builder.name / ".config").exists():
         shutil.move(default, data_dir / builder.name / ".config")  # names the default config
@@ -164,6 +162,18 @@ def _prepare(
     for new in reversed(new_folders):
       with contextlib.suppress(OSError):  # not empty: another build is at work in it
         new.rmdir()
+    raise
+
+
+def _swap(new: pathlib.Path, folder: pathlib.Path, aside: pathlib.Path) -> None:
+  """Puts `new` in the place of `folder`, whose old content goes `aside`."""
+  if folder.exists():
+    os.rename(folder, aside)
+  try:
+    os.rename(new, folder)
+  except BaseException:
+    if aside.exists():
+      os.rename(aside, folder)
     raise
 
 

@@ -69,13 +69,13 @@ def find_trees(manual_dir: pathlib.Path, subject: str, clip: str) -> list[Tree]:
   return sorted(trees, key=lambda t: (not t.cropped, -len(t.clips), len(str(t.root)), str(t.root)))
 
 
-def find_sheets(manual_dir: pathlib.Path, trees: Iterable[Tree]) -> list[pathlib.Path]:
-  """Workbooks and csv files below `manual_dir`; if it is itself a tree, also those around it.
+def find_sheets(manual_dir: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
+  """Workbooks and csv files below `manual_dir`; where that is the tree itself, those around it.
 
   Lock files ("~$...") and hidden files are left out.
   """
   found = list(_sheet_files(manual_dir, 0))
-  if not found and any(tree.root.is_relative_to(manual_dir) for tree in trees):
+  if not found and root in (manual_dir, manual_dir / manual_dir.name):
     # Someone who points at .../CASME2/Cropped/Cropped keeps the sheet in .../CASME2.
     for folder in [manual_dir.resolve(), *manual_dir.resolve().parents][1:3]:
       found += [path for path in _entries(folder) if _is_sheet(path)]
@@ -88,15 +88,22 @@ def is_synthetic(manual_dir: pathlib.Path, root: pathlib.Path) -> bool:
   return any((folder / schema.SYNTHETIC_MARK).is_file() for folder in folders)
 
 
-def fingerprint(root: pathlib.Path, files: Iterable[pathlib.Path]) -> str:
-  """sha256 over the names (relative to `root`) and sizes of `files`, in hexadecimal."""
+def fingerprint(
+  root: pathlib.Path, frames: Iterable[pathlib.Path], sheets_read: Iterable[pathlib.Path]
+) -> str:
+  """The identity of a corpus, as a sha256 in hexadecimal.
+
+  It covers the names (relative to `root`) and sizes of the frames, which are too many to be read
+  for it, and the content of the sheets, in which an edited number need not change the size.
+  """
   lines = []
-  for path in files:
+  for path in frames:
     name = path.relative_to(root) if path.is_relative_to(root) else path.name
     try:
       lines.append(f"{name} {path.stat().st_size}")
     except OSError:
       lines.append(f"{name} unreadable")
+  lines += [hashlib.sha256(path.read_bytes()).hexdigest() for path in sheets_read]
   return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

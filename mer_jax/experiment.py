@@ -117,5 +117,6 @@ def fingerprint(split: protocols.Split) -> str:
 
 def _parameters(program: training.Program) -> int:
   """Trainable numbers of one fold's model."""
-  shapes = jax.eval_shape(program.init).params
-  return models.count_parameters(shapes) // (len(program.seeds) * program.layout.padded)
+  model, one = program.recipe.model, jax.tree.map(lambda x: x[:1], program.data.inputs)
+  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), one, np.ones(1), train=False))
+  return models.count_parameters(shapes["params"])

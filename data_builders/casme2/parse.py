@@ -59,7 +59,7 @@ def parse(
   report = BuildReport(DATASET, config, options={"crop": crop, "sheet": str(sheet or "newest")})
   trees = tree.find_trees(manual_dir, _SUBJECT, _CLIP)
   copy = annotate.choose_tree(trees, manual_dir, EXPECTED, report)
-  sheets_found = tree.find_sheets(manual_dir, trees)
+  sheets_found = tree.find_sheets(manual_dir, copy.root)
   coding = sheet or annotate.choose_sheet(
     [p for p in sheets_found if not re.search("objective", p.name, re.IGNORECASE)],
     _REQUIRED,
@@ -81,7 +81,8 @@ def parse(
       records.append(_record(key, rows[key], frames, classes.get(key, ""), cropping, report))
     except FrameError as error:
       report.refuse(name, str(error))
-  annotate.close(records, copy, [coding], manual_dir, report)
+  objective = [p for p in sheets_found if str(p) == report.source.get("objective classes")]
+  annotate.close(records, copy, [coding, *objective], report)
   return records, report
 
 

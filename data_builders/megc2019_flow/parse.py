@@ -78,7 +78,9 @@ def parse(
       records.append(_record(key, found[key], report))
     except frames.FrameError as error:
       report.refuse(_name(key), str(error))
-  report.fingerprint = tree.fingerprint(manual_dir, [p for r in records for p in r.frames])
+  maps = [path for record in records for path in record.frames]
+  tables = [pathlib.Path(report.source["labels"])] if "labels" in report.source else []
+  report.fingerprint = tree.fingerprint(manual_dir, maps, tables)
   if not records:
     report.check(strict=False)
   return records, report
@@ -172,15 +174,9 @@ def _refuse_files(paths: list[pathlib.Path], why: str, report: BuildReport) -> N
 
 
 def _find_csv(images: list[pathlib.Path], manual_dir: pathlib.Path) -> pathlib.Path:
-  folders = [manual_dir, images[0].parent, images[0].parent.parent, manual_dir.resolve().parent]
-  candidates = [
-    path
-    for folder in folders
-    for path in sorted(folder.iterdir())
-    if path.suffix.lower() in sheets.SUFFIXES and not path.name.startswith(("~", "."))
-  ]
+  candidates = tree.find_sheets(manual_dir, images[0].parent)
   problems = []
-  for path in dict.fromkeys(candidates):
+  for path in candidates:
     try:
       sheets.read_rows(path, _REQUIRED)
       return path

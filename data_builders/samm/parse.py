@@ -68,7 +68,7 @@ def parse(
   trees = tree.find_trees(manual_dir, _SUBJECT, _CLIP)
   copy = annotate.choose_tree(trees, manual_dir, EXPECTED, report)
   codes = sheet or annotate.choose_sheet(
-    tree.find_sheets(manual_dir, trees), _REQUIRED, manual_dir, EXPECTED, report
+    tree.find_sheets(manual_dir, copy.root), _REQUIRED, manual_dir, EXPECTED, report
   )
   report.source["sheet"] = str(codes)
   rows = annotate.keyed(
@@ -84,7 +84,7 @@ def parse(
       records.append(_record(key, rows[key], frames, cropping, report))
     except FrameError as error:
       report.refuse("/".join((DATASET, *key)), str(error))
-  annotate.close(records, copy, [codes], manual_dir, report)
+  annotate.close(records, copy, [codes], report)
   return records, report
 
 

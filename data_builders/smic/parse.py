@@ -67,7 +67,7 @@ def parse(
       _check_folders(key, folder, subjects[folder], report)
     except FrameError as error:
       report.refuse("/".join((DATASET, *key)), str(error))
-  annotate.close(records, copy, [], manual_dir, report)
+  annotate.close(records, copy, [], report)
   return records, report
 
 

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     help="mean number; the total is exactly N x M. Default: the real corpus' uneven numbers",
   )
   add("--size", type=int, metavar="PX", help="face width in pixels; default: the real corpus'")
-  add("--intensity", type=float, default=1.0, help="factor on the motion; default 1.0")
+  add("--intensity", type=float, default=1.0, help="factor on the motion, 0 to 2; default 1.0")
   add("--seed", type=int, default=0)
   add("--quirks", action="store_true", help="plant the known faults, listed in quirks.json")
   add("--tree", choices=["cropped", "raw"], help="default: cropped; samm only has raw")

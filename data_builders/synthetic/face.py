@@ -94,10 +94,10 @@ def _surroundings(canvas: _Canvas, p: Identity) -> None:
 def _outline(canvas: _Canvas, p: Identity) -> np.ndarray:
   """Signed distance (roughly) to the outline of the head, negative inside."""
   y = canvas.y
-  above = np.clip((0.15 - y) / 0.97, 0, 1)
+  above = np.clip((0.15 - y) / 0.88, 0, 1)
   below = np.clip((y - 0.15) / (p.chin_y - 0.15), 0, 1)
-  half = 0.5 * np.sqrt(1 - above**2) * (1 - below**p.jaw) ** (1 / 1.9)
-  return np.where((y > -0.82) & (y < p.chin_y), np.abs(canvas.x) - half, 0.5)
+  half = 0.5 * np.sqrt(1 - above**3.2) * (1 - below**p.jaw) ** (1 / 1.9)
+  return np.where((y > -0.73) & (y < p.chin_y), np.abs(canvas.x) - half, 0.5)
 
 
 def _skin(canvas: _Canvas, p: Identity, rng: np.random.Generator) -> None:
@@ -257,10 +257,10 @@ def _eye(canvas: _Canvas, p: Identity, side: int, closed: float) -> None:
 
 def _hair(canvas: _Canvas, p: Identity, rng: np.random.Generator) -> None:
   x, y = canvas.x, canvas.y
-  edge = p.hairline + 0.10 * np.abs(x / 0.4) ** 2 + 0.9 * np.clip(np.abs(x) - 0.40, 0, None)
+  edge = p.hairline + 0.10 * np.abs(x / 0.4) ** 2 + 3.0 * np.clip(np.abs(x) - 0.41, 0, None)
   edge = edge + 0.012 * np.sin(17 * x + p.grain % 7) + 0.010 * np.sin(41 * x + p.grain % 11)
-  cap = np.hypot(x / 0.56, (y - 0.12) / 1.0) - 1
-  mask = canvas.inside(np.maximum(cap, y - np.minimum(edge, 0.05)), 0.035)
+  cap = np.abs(x / 0.555) ** 2.5 + np.abs((y - 0.12) / 0.90) ** 2.5 - 1
+  mask = canvas.inside(np.maximum(cap, y - np.minimum(edge, -0.02)), 0.035)
   strands = rng.normal(size=(4, x.shape[1])).astype(np.float32)
   strands = cv2.resize(strands, (x.shape[1], x.shape[0]), None, 0, 0, cv2.INTER_CUBIC)
   shine = 1 + 0.22 * strands + 0.25 * np.exp(-(((y + 0.62) / 0.10) ** 2))
@@ -275,6 +275,6 @@ def _glasses(canvas: _Canvas, p: Identity) -> None:
     ) ** (1 / 3.2) - 1
     rim = np.abs(lens) * 0.14 - 0.5 * p.glasses
     canvas.paint(canvas.inside(lens * 0.14, 0.01) * 0.06, np.array([235, 235, 235]))
-    canvas.paint(0.88 * canvas.inside(rim, 0.008), p.hair * 0.7 + 14)
+    canvas.paint(0.88 * canvas.inside(rim, 0.008), 0.25 * p.hair + 22)
   bridge = np.maximum(np.abs(canvas.y + 0.015) - 0.5 * p.glasses, np.abs(canvas.x) - 0.060)
-  canvas.paint(0.88 * canvas.inside(bridge, 0.008), p.hair * 0.7 + 14)
+  canvas.paint(0.88 * canvas.inside(bridge, 0.008), 0.25 * p.hair + 22)

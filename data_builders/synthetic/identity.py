@@ -83,11 +83,16 @@ def draw_identity(rng: np.random.Generator) -> Identity:
   def around(mean: float, spread: float) -> float:
     return float(mean + spread * np.clip(rng.normal(), -2, 2))
 
-  skin = _SKINS[rng.integers(len(_SKINS))] * (1 + 0.04 * rng.normal(size=3))
+  tone = int(rng.integers(len(_SKINS)))
+  skin = _SKINS[tone] * (1 + 0.02 * rng.normal(size=3))
   side = float(rng.uniform(-0.55, 0.55))
   light = np.array([side, rng.uniform(-0.6, -0.15), 1.0])
-  hair = _HAIRS[rng.choice(len(_HAIRS), p=[0.4, 0.25, 0.2, 0.1, 0.05])].astype(np.float32)
-  iris = _IRISES[rng.choice(len(_IRISES), p=[0.45, 0.3, 0.15, 0.1])].astype(np.float32)
+  # Dark skin goes with dark hair and eyes; light skin with any.
+  shades = np.array([0.4, 0.25, 0.2, 0.1, 0.05]) * (
+    [1, 1, 1, 1, 1] if tone < 3 else [1, 1, 0, 0, 0]
+  )
+  hair = _HAIRS[rng.choice(len(_HAIRS), p=shades / shades.sum())].astype(np.float32)
+  iris = _IRISES[rng.choice(2 if tone >= 3 else len(_IRISES))].astype(np.float32)
   moles = np.stack(
     [rng.uniform(-0.38, 0.38, 6), rng.uniform(-0.35, 0.7, 6), rng.uniform(0.004, 0.011, 6)], 1
   )

@@ -209,7 +209,7 @@ def _main_camera(
   level = (mean - shortest) / (longest - shortest)
   share = rng.beta(2.2, 2.2 * (1 - level) / level)
   length = round(shortest + share * (longest - shortest))
-  apex = int(np.clip(round(rng.uniform(0.28, 0.6) * (length - 1)), 2, length - 3))
+  apex = int(np.clip(round(rng.uniform(0.25, 0.55) * (length - 1)), 2, length - 3))
   camera = "HS" if corpus.name == "smic" else ""
   canonical = corpora.canonical_subject(corpus.name, subject)
   clip = f"{canonical}{name[name.index('_') :]}" if corpus.name == "smic" else name

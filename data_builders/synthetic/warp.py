@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 
-def invert(forward: np.ndarray, steps: int = 4) -> np.ndarray:
+def invert(forward: np.ndarray, steps: int = 8) -> np.ndarray:
   """The backward field of a forward one: b(q) with q + b(q) = p where p + forward(p) = q.
 
   Args:

@@ -21,6 +21,8 @@ from mer_jax import errors
 from mer_jax.progress import progress
 
 VERSION = 1  # of what is drawn; a corpus of another version is another corpus
+# The steepest of a hundred displacement fields has slope 0.4 at intensity 1; at 1 it would fold.
+MOST_INTENSITY = 2.0
 CASME2_SHEETS = ("20140508", "20190701")
 _PARAMETERS = "parameters: "
 
@@ -49,7 +51,8 @@ def write(
     clips_per_subject: mean number of clips, uneven around it with an exact total; None for the
       real corpus' uneven numbers.
     size: face width in pixels; None for that of the owners' frames.
-    intensity: factor on the expressions' motion; 1.0 is 0.3 to 3 px at a face width of 128 px.
+    intensity: factor on the expressions' motion; 0 to 2; 1.0 is 0.3 to 3 px at a face width of
+      128 px.
     seed: everything follows from it and the arguments above.
     quirks: plant the known faults of the real corpus and list them in quirks.json.
     tree: "cropped" or "raw"; None for "cropped", or "raw" for samm, which has no other.
@@ -88,7 +91,7 @@ def write(
   with _replacing(out) as root:
     studio = Studio(Setting(kind, tree, size, intensity, seed))
     _draw(studio, clips, root, workers)
-    _annotate(kind, clips, sheet, tree, quirks, seed, root)
+    _annotate(kind, clips, sheet, quirks, seed, root)
     (root / SYNTHETIC_MARK).write_text(_mark(kind, parameters), encoding="utf-8")
   return True
 
@@ -100,9 +103,11 @@ def _check(kind: Corpus, tree: str, sheet: str, size: int, intensity: float, see
     raise errors.ConfigError(errors.unknown("CASME II sheet", sheet, CASME2_SHEETS))
   if not 16 <= size <= 1024:
     raise errors.ConfigError(f"size is {size} px; a face must be 16 to 1024 px wide.")
-  if not 0 <= intensity <= 5:
-    # Beyond that neighbouring points of a face would change places.
-    raise errors.ConfigError(f"intensity is {intensity}; it must lie between 0 and 5.")
+  if not 0 <= intensity <= MOST_INTENSITY:
+    raise errors.ConfigError(
+      f"intensity is {intensity}; it must lie between 0 and {MOST_INTENSITY}, beyond which the skin"
+      " of some faces would fold over."
+    )
   if seed < 0:
     raise errors.ConfigError(f"seed is {seed}; it must not be negative.")
 
@@ -201,7 +206,6 @@ def _annotate(
   kind: Corpus,
   clips: list[PlannedClip],
   sheet: str,
-  tree: str,
   faulty: bool,
   seed: int,
   root: pathlib.Path,
@@ -209,6 +213,6 @@ def _annotate(
   table = sheets.rows(kind, clips, sheet)
   if faulty:
     rng = plan.stream(seed, kind, plan.QUIRKS)
-    planted = plant(kind, clips, table, sheets.file_name(kind, sheet), tree, root, rng)
+    planted = plant(kind, clips, table, sheets.file_name(kind, sheet), root, rng)
     (root / "quirks.json").write_text(json.dumps(planted, indent=1) + "\n", encoding="utf-8")
   sheets.write(kind, table, sheet, root)

@@ -3,6 +3,8 @@
 import json
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -110,6 +112,36 @@ def test_second_run_reuses_and_overwrite_replaces(tmp_path, capsys):
   assert "reused" not in out
   clips = prepared.load("casme2", "frames48", tmp_path / "data")
   assert clips.num_frames[0] == 4
+
+
+def test_an_edited_sheet_is_another_corpus(tmp_path):
+  root = casme2(tmp_path / "corpus")
+  sheet = root / "CASME2-coding-20140508.xlsx"
+  sheet.unlink()
+  sheet = root / "coding.csv"
+  lines = [["" if cell is None else str(cell) for cell in row] for row in casme2_rows()]
+  lines[0][2] = lines[0][6] = ""
+  sheet.write_text("\n".join(map(",".join, lines)))
+  build.build("casme2", root, tmp_path / "data")
+  sheet.write_text(sheet.read_text().replace("happiness", "happinesS"))
+  with pytest.raises(DataError, match="built from other files"):
+    build.build("casme2", root, tmp_path / "data")
+
+
+def test_data_of_other_options_are_not_reused(tmp_path):
+  root = samm(tmp_path / "corpus")
+  build.build("samm", root, tmp_path / "data")
+  with pytest.raises(DataError, match="built from other options"):
+    build.build("samm", root, tmp_path / "data", crop="face")
+
+
+def test_failed_swap_brings_the_old_data_back(tmp_path):
+  folder = tmp_path / "data"
+  folder.mkdir()
+  (folder / "old").write_text("old")
+  with pytest.raises(OSError, match="absent"):
+    build._swap(tmp_path / "absent", folder, tmp_path / "aside")
+  assert [path.name for path in folder.iterdir()] == ["old"]
 
 
 def test_overwrite_that_fails_keeps_the_old_data(tmp_path):
@@ -250,6 +282,27 @@ def test_damaged_report_is_named(tmp_path):
   (folder / "build_report.json").write_text("{}")
   with pytest.raises(DataError, match="--overwrite"):
     build.build("casme2", root, tmp_path / "data")
+
+
+def test_folder_works_with_the_command_of_tfds(tmp_path):
+  # What `tfds build` runs; the command itself would import TensorFlow.
+  root = samm(tmp_path / "corpus")
+  folder = pathlib.Path(data_builders.__file__).parent / "samm"
+  arguments = f"{folder} --config frames48 --manual_dir {root} --data_dir {tmp_path / 'data'}"
+  program = f"""
+import simple_parsing
+from absl import flags
+from tensorflow_datasets.scripts.cli import build
+flags.FLAGS(["tfds"])
+parser = simple_parsing.ArgumentParser()
+parser.add_arguments(build.Args, dest="args")
+parser.parse_args({[*arguments.split(), "--file_format", "array_record"]!r}).args.execute()
+"""
+  done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  assert len(prepared.load("samm", "frames48", tmp_path / "data")) == 4
+  report = build_report.read(tmp_path / "data" / "samm" / "frames48" / "1.0.0")
+  assert len(report.kept) == 4
 
 
 def test_folders_carry_what_tfds_reads():

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import random
 
 import cv2
 import numpy as np
@@ -172,6 +173,31 @@ def test_no_labels_no_images_renamed_column(tmp_path):
   (root / "labels.csv").unlink()
   with pytest.raises(DataError, match="neither u_test"):
     parse(root, "maps")
+
+
+def test_manual_dir_may_be_the_folder_of_maps(tmp_path):
+  records, _ = parse(flat(tmp_path) / "maps", "maps")
+  assert len(records) == len(CLIPS)
+
+
+@pytest.mark.parametrize("layout", [flat, folders])
+@pytest.mark.parametrize("seed", range(8))
+def test_damage_is_reported_or_refused(tmp_path, layout, seed):
+  rng = random.Random(seed)
+  root = layout(tmp_path / "archive")
+  files = sorted(path for path in root.rglob("*") if path.is_file())
+  for path in rng.sample(files, 3) + ([root / "labels.csv"] if layout is flat else []):
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.randrange(4)):
+      data[rng.randrange(len(data))] = rng.randrange(256)
+    path.write_bytes(bytes(data[: rng.choice([len(data), rng.randrange(len(data) + 1)])]))
+  try:
+    report, *_ = build.build("megc2019_flow", root, tmp_path / "data")
+  except DataError:
+    assert not (tmp_path / "data").exists()
+    return
+  clips = prepared.load("megc2019_flow", "maps", tmp_path / "data")
+  assert {clips.name(n) for n in range(len(clips))} == set(report.kept)
 
 
 def test_faces_cannot_be_cut_out_of_maps(tmp_path):
