@@ -6,7 +6,10 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 
-.PHONY: install test clean
+# The demo's corpus, prepared data and results.
+DEMO := demo
+
+.PHONY: install demo test clean
 
 install: $(STAMP)
 
@@ -14,6 +17,13 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m data_builders.synthetic casme2 --out $(DEMO)/corpus \
+	  --subjects 16 --clips-per-subject 12 --size 128
+	$(BIN)/python -m data_builders.build casme2 --manual_dir $(DEMO)/corpus --data_dir $(DEMO)/data
+	$(BIN)/python -m mer_jax.main --config=configs/demo.py:casme2 --workdir=$(DEMO)/run \
+	  --config.data.data_dir=$(DEMO)/data
 
 test: $(STAMP)
 	$(BIN)/ruff check .

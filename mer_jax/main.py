@@ -3,7 +3,7 @@
 import os
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
 from mer_jax.errors import ConfigError, MerError
@@ -23,13 +23,15 @@ def main(arguments: list[str]) -> int:
   try:
     if len(arguments) > 1:
       raise ConfigError(f"Unexpected arguments {arguments[1:]}; overrides begin with --config.")
-    for name in ("config", "workdir"):
-      if flags.FLAGS[name].value is None:
-        raise ConfigError(f"--{name} is missing. {__doc__}")
+    config, workdir = _CONFIG.value, _WORKDIR.value
+    if config is None or workdir is None:
+      missing = "config" if config is None else "workdir"
+      raise ConfigError(f"--{missing} is missing. {__doc__}")
+    logging.set_verbosity(logging.WARNING)  # jax, TFDS and orbax tell much that helps nobody here
     _compile_cache()
     from mer_jax.experiment import run  # after the flags: an error in them needs no jax
 
-    run(_CONFIG.value, _WORKDIR.value)
+    run(config, workdir)
   except MerError as error:
     return _report(error)
   return 0
@@ -44,8 +46,15 @@ def _parse_flags(arguments: list[str]) -> list[str]:
   except MerError as error:
     sys.exit(_report(error))
   except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-    text = error.args[0] if error.args else error
-    sys.exit(_report(ConfigError(f"The config cannot be used: {text}")))
+    sys.exit(_report(ConfigError(f"The config cannot be used: {_plain(error)}")))
+
+
+def _plain(error: Exception) -> str:
+  """The message of `error` on one line; ml_collections quotes and escapes it, sometimes twice."""
+  text = str(error)
+  for escaped in ("\\n", "\\'", "\n"):
+    text = text.replace(escaped, " ")
+  return " ".join(text.replace("\\", "").strip("\"' ").split())
 
 
 def _report(error: MerError) -> int:

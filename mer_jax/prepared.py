@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,9 @@ def load(dataset: str, builder_config: str, data_dir: str | os.PathLike[str]) ->
 
   path = _newest_version(pathlib.Path(data_dir).expanduser(), dataset, builder_config)
   try:
-    source = tfds.builder_from_directory(str(path)).as_data_source("clips")
+    # Any: TFDS declares the return types of neither its builders nor its examples.
+    builder: Any = tfds.builder_from_directory(str(path))
+    source = builder.as_data_source("clips")
     examples = [source[i] for i in range(len(source))]
   except Exception as error:  # array_record raises its own and plain RuntimeErrors
     raise errors.DataError(

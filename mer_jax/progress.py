@@ -1,8 +1,9 @@
-"""One progress bar for everything that takes long: an ETA on a terminal, silence elsewhere."""
+"""One progress bar for everything that takes long: an ETA where someone watches, else silence."""
 
 import sys
 
-from tqdm.auto import tqdm
+# Not tqdm.auto: its notebook form warns where ipywidgets is absent, and the text form works there.
+from tqdm import tqdm
 
 
 def progress(total: int, what: str, unit: str = "it", initial: int = 0) -> tqdm:
@@ -15,14 +16,15 @@ def progress(total: int, what: str, unit: str = "it", initial: int = 0) -> tqdm:
     initial: units already done, by a run that is being resumed.
 
   Returns:
-    A tqdm bar on standard error; it draws nothing when standard error is not a terminal.
+    A tqdm bar on standard error; it draws nothing when that is neither a terminal nor a notebook.
   """
   return tqdm(
     total=total,
     desc=what,
     unit=unit,
     initial=initial,
-    disable=None,  # None: silent unless a terminal is attached
+    # None: silent unless a terminal is attached, which a notebook's output does not claim to be.
+    disable=False if "ipykernel" in sys.modules else None,
     file=sys.stderr,
     dynamic_ncols=True,
   )

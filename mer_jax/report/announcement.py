@@ -29,13 +29,14 @@ def announcement(
   """
   data, training, optimizer = config["data"], config["training"], config["optimizer"]
   classes = np.bincount(split.labels, minlength=len(split.class_names))
+  seeds = "seed" if config["seeds"] == 1 else "seeds"
   counts = ", ".join(f"{n} {name}" for n, name in zip(classes, split.class_names, strict=True))
   shapes = ", ".join(f"{name} {list(array.shape[1:])}" for name, array in arrays.items())
   lines = {
     "corpus": f"{', '.join(data['datasets'])} ({data['builder_config']})",
     "protocol": f"{config['protocol']['name']}, leave one subject out",
     "clips": f"{len(split.labels)}: {counts}",
-    "folds": f"{len(split.fold_names)} held-out subjects, {config['seeds']} seed{'s' * (config['seeds'] != 1)}",
+    "folds": f"{len(split.fold_names)} held-out subjects, {config['seeds']} {seeds}",
     "input": f"{config['input']['name']}: {shapes} a clip",
     "model": f"{config['model']['name']}, {parameters:,} parameters",
     "training": (

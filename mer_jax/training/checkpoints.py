@@ -5,7 +5,6 @@ number of devices. Orbax writes to a temporary folder and renames it: a killed r
 checkpoint that was finished.
 """
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +22,6 @@ class Checkpoints:
 
   def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
     """Opens `directory`, creating it if absent; the newest `keep` checkpoints stay."""
-    # Orbax reports every save at INFO level, through the root logger.
-    logging.getLogger("absl").setLevel(logging.WARNING)
     self._manager = ocp.CheckpointManager(
       os.path.abspath(directory),
       options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=True),

@@ -4,11 +4,13 @@ Nothing here knows that other folds exist. What a fold may learn from is said by
 clip of weight 0 reaches neither loss, nor gradient, nor statistics.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mer_jax.training import losses, schedule
@@ -39,8 +41,8 @@ class Data(NamedTuple):
     labels: int32 [N].
   """
 
-  inputs: dict[str, jax.Array]
-  labels: jax.Array
+  inputs: Mapping[str, jax.Array | np.ndarray]
+  labels: jax.Array | np.ndarray
 
 
 class Fold(NamedTuple):
@@ -178,12 +180,12 @@ def train_step(
   return new, _add(sums, step, loss, logits, chosen.labels, weights)
 
 
-def predict(recipe: Recipe, state: FoldState, inputs: dict[str, jax.Array]) -> jax.Array:
+def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -> jax.Array:
   """Class probabilities, float32 [B, K], of clips `inputs` ([B, ...]) by one fold."""
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
   variables = {"params": state.params, "batch_stats": state.batch_stats}
   logits = recipe.model.apply(variables, inputs, ones, train=False)
-  return jax.nn.softmax(logits.astype(jnp.float32))
+  return jax.nn.softmax(jnp.asarray(logits, jnp.float32))
 
 
 def zero_sums() -> Sums:

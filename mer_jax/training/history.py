@@ -71,7 +71,7 @@ class History:
   def _check(self, sums: Sums, step: int, epoch: int) -> None:
     if np.all(sums.first_bad == NEVER):
       return
-    s, f = np.unravel_index(np.argmin(sums.first_bad), sums.first_bad.shape)
+    s, f = map(int, np.unravel_index(np.argmin(sums.first_bad), sums.first_bad.shape))
     others = int(np.sum(sums.first_bad != NEVER)) - 1
     raise TrainingError(
       f"The training loss of fold {self._subjects[f]} (seed {self._seeds[s]}) is not finite from"

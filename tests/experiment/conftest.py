@@ -1,0 +1,29 @@
+"""One small synthetic corpus, drawn and prepared once for all tests of whole runs."""
+
+import pytest
+
+import data_builders.build
+import data_builders.synthetic
+from configs import parallel_cnn_lstm
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+  root = tmp_path_factory.mktemp("corpora")
+  data_builders.synthetic.write("casme2", root / "casme2", subjects=5, clips_per_subject=6, size=64)
+  for config in ("frames48", "frames128"):
+    data_builders.build.build("casme2", root / "casme2", root / "data", config)
+  return root / "data"
+
+
+@pytest.fixture
+def config(data_dir):
+  """The paper's config, shrunk."""
+  config = parallel_cnn_lstm.get_config("casme2")
+  config.data.data_dir = str(data_dir)
+  config.input.num_frames, config.input.size = 6, 16
+  config.model.channels = (2, 3)
+  config.model.cnn_features = config.model.lstm_features = config.model.head_features = 4
+  config.training.epochs = 2
+  config.devices = 1
+  return config

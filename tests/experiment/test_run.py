@@ -1,0 +1,222 @@
+"""Whole runs, from prepared data to the report."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import mer_jax
+from configs import ststnet
+from mer_jax import errors, evaluation, experiment
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+def overrides(config):
+  """The same config as flags on top of the file it came from."""
+  fields = [
+    *("data.data_dir", "input.num_frames", "input.size", "devices", "training.epochs"),
+    *("model.channels", "model.cnn_features", "model.lstm_features", "model.head_features"),
+  ]
+  values = config.to_dict()
+
+  def value(dotted):
+    tree = values
+    for part in dotted.split("."):
+      tree = tree[part]
+    return tree
+
+  return [f"--config.{field}={value(field)}" for field in fields]
+
+
+def command(config, workdir, *more, file="parallel_cnn_lstm.py:casme2"):
+  return [
+    sys.executable,
+    "-m",
+    "mer_jax.main",
+    f"--config={REPOSITORY / 'configs' / file}",
+    f"--workdir={workdir}",
+    *overrides(config),
+    *more,
+  ]
+
+
+def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(config, tmp_path):
+  config.seeds = 2
+  summary = mer_jax.run(config, tmp_path, quiet=True)
+  left = {p.name for p in tmp_path.iterdir()}
+  assert left >= {
+    *("config.json", "environment.json", "predictions.csv", "metrics.json", "history.jsonl"),
+    *("report.html", "figures", "checkpoints", "megc2019_seed0.log", "megc2019_seed1.log"),
+  }
+  assert not [name for name in left if ".tmp" in name]
+  predictions = evaluation.read_csv(tmp_path / "predictions.csv")
+  assert evaluation.summarise(predictions) == summary
+  assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(summary))
+  assert set(summary) >= {"pooled", "fold_mean", "per_dataset", "per_seed"}
+  split = experiment.load_split(config)
+  assert len(predictions.clip) == 2 * len(split.labels)
+  np.testing.assert_array_equal(predictions.label[: len(split.labels)], split.labels)
+  lines = (tmp_path / "history.jsonl").read_text().splitlines()
+  assert len(lines) == config.training.epochs * 2 * len(split.fold_names)
+
+
+def test_a_finished_run_is_reported_again_and_not_trained_again(config, tmp_path, capsys):
+  first = mer_jax.run(config, tmp_path, quiet=True)
+  kept = {name: (tmp_path / name).read_bytes() for name in ("predictions.csv", "history.jsonl")}
+  (tmp_path / "report.html").unlink()
+  assert mer_jax.run(config, tmp_path) == first
+  assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
+  assert (tmp_path / "report.html").is_file()
+  assert "UF1" in capsys.readouterr().out
+
+
+def test_seeds_together_are_seeds_apart(config, tmp_path):
+  config.seeds = 2
+  together = mer_jax.run(config, tmp_path / "both", quiet=True)
+  config.seeds, config.seed = 1, 1
+  apart = mer_jax.run(config, tmp_path / "one", quiet=True)
+  rows = evaluation.read_csv(tmp_path / "both" / "predictions.csv")
+  alone = evaluation.read_csv(tmp_path / "one" / "predictions.csv")
+  np.testing.assert_allclose(
+    rows.probabilities[rows.seed == 1], alone.probabilities, rtol=1e-3, atol=1e-5
+  )
+  assert together["seeds"] == [0, 1]
+  assert apart["seeds"] == [1]
+
+
+def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
+  config = ststnet.get_config("casme2")
+  config.data.data_dir = str(data_dir)
+  config.training.epochs = 4
+  config.training.batch_size = 8
+  summary = mer_jax.run(config, tmp_path, quiet=True)
+  assert summary["clips"] == len(experiment.load_split(config).labels)
+
+
+def test_killed_and_started_again_predicts_the_same_bytes(config, tmp_path):
+  config.training.epochs = 40
+  config.checkpoint.every_epochs = 1
+  mer_jax.run(config, tmp_path / "whole", quiet=True)
+  started = command(config, tmp_path / "killed", "--config.checkpoint.every_epochs=1")
+  process = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+  checkpoints = tmp_path / "killed" / "checkpoints"
+  deadline = time.monotonic() + 240
+  while not (checkpoints.is_dir() and any(p.name.isdigit() for p in checkpoints.iterdir())):
+    assert process.poll() is None, process.stdout.read().decode()
+    assert time.monotonic() < deadline, "no checkpoint in time"
+    time.sleep(0.01)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  subprocess.run(started, check=True, capture_output=True)
+  whole, killed = (
+    (tmp_path / name / "predictions.csv").read_bytes() for name in ("whole", "killed")
+  )
+  assert whole == killed
+
+
+def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
+  done = subprocess.run(command(config, tmp_path / "run"), capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  assert "pooled" in done.stdout
+  assert "report.html" in done.stdout
+  assert "epoch" not in done.stderr  # no bar where nobody watches
+
+
+@pytest.mark.parametrize(
+  ("flags", "code", "says"),
+  [
+    (["--config.training.epoch=5"], 2, 'epoch Did you mean "epochs"'),
+    (["--config.training.epochs=many"], 2, "epochs"),
+    (["--config.model.name=parallel"], 2, "parallel_cnn_lstm"),
+    (["--config.input.name=frames"], 2, "padded_frames"),
+    (["--config.optimizer.name=sdg"], 2, "sgd"),
+    (["--config.protocol.name=three"], 2, "three_class"),
+    (["--config.devices=99"], 2, "devices"),
+    (["--config.data.data_dir=/nowhere"], 3, "data_builders.build casme2"),
+    (["leftover"], 2, "leftover"),
+  ],
+)
+def test_mistakes_on_the_command_line_are_named_and_leave_no_run(
+  config, tmp_path, flags, code, says
+):
+  done = subprocess.run(command(config, tmp_path / "run", *flags), capture_output=True, text=True)
+  assert done.returncode == code, done.stderr
+  assert says in done.stderr
+  assert "Traceback" not in done.stderr
+  assert not (tmp_path / "run" / "predictions.csv").exists()
+  assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_config_argument_or_file_that_does_not_exist_is_named(config, tmp_path):
+  for file, says in (("parallel_cnn_lstm.py:casme3", "casme2"), ("parallel.py", "parallel.py")):
+    done = subprocess.run(
+      command(config, tmp_path / "run", file=file), capture_output=True, text=True
+    )
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_workdir_of_another_config_is_refused(config, tmp_path):
+  mer_jax.run(config, tmp_path, quiet=True)
+  before = (tmp_path / "predictions.csv").read_bytes()
+  config.optimizer.learning_rate = 0.5
+  with pytest.raises(errors.WorkdirError, match=r"learning_rate: 0\.01 there, 0\.5 now"):
+    mer_jax.run(config, tmp_path, quiet=True)
+  assert (tmp_path / "predictions.csv").read_bytes() == before
+
+
+def test_other_data_in_the_workdir_is_refused(config, tmp_path, monkeypatch):
+  mer_jax.run(config, tmp_path, quiet=True)
+  fewer(monkeypatch, lambda c: np.arange(len(c)) > 0)
+  with pytest.raises(errors.WorkdirError, match="other data"):
+    mer_jax.run(config, tmp_path, quiet=True)
+
+
+def fewer(monkeypatch, keep):
+  load = experiment.prepared.load
+
+  def load_some(*args):
+    loaded = load(*args)
+    return loaded.select(np.flatnonzero(keep(loaded)))
+
+  monkeypatch.setattr(experiment.prepared, "load", load_some)
+
+
+def test_one_subject_only_is_refused(config, tmp_path, monkeypatch):
+  def of_one_subject_with_all_classes(clips):
+    for subject in np.unique(clips.subject):
+      mine = clips.subject == subject
+      emotions = set(clips.emotion[mine])
+      if {"happiness", "surprise"} <= emotions and emotions & {"disgust", "repression"}:
+        return mine
+    raise AssertionError("the corpus of these tests has no such subject; choose another seed")
+
+  fewer(monkeypatch, of_one_subject_with_all_classes)
+  with pytest.raises(errors.ProtocolError, match="two subjects"):
+    mer_jax.run(config, tmp_path, quiet=True)
+
+
+def test_a_class_without_a_clip_is_named(config, tmp_path, monkeypatch):
+  fewer(monkeypatch, lambda clips: clips.emotion != "surprise")
+  with pytest.raises(errors.ProtocolError, match="surprise"):
+    mer_jax.run(config, tmp_path, quiet=True)
+
+
+def test_a_loss_that_explodes_names_fold_and_step(config, tmp_path):
+  config.optimizer.learning_rate = 1e30
+  with pytest.raises(errors.TrainingError, match=r"casme2/sub\d+ .*step \d+"):
+    mer_jax.run(config, tmp_path, quiet=True)
+  assert not (tmp_path / "predictions.csv").exists()
+
+
+def test_an_input_that_does_not_fit_the_model_is_named(config, tmp_path):
+  config.model = {"name": "ststnet"}
+  with pytest.raises(errors.ConfigError, match="reads 'image'"):
+    mer_jax.run(config, tmp_path, quiet=True)
