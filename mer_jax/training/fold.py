@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from mer_jax.training import losses, schedule
@@ -41,8 +40,8 @@ class Data(NamedTuple):
     labels: int32 [N].
   """
 
-  inputs: Mapping[str, jax.Array | np.ndarray]
-  labels: jax.Array | np.ndarray
+  inputs: dict[str, jax.Array]
+  labels: jax.Array
 
 
 class Fold(NamedTuple):

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
+from mer_jax.errors import DataError
 from mer_jax.training import fold as one
 from mer_jax.training.fold import Data, Fold, FoldState, Recipe, Sums
 from mer_jax.training.layout import AXIS, Layout
@@ -77,7 +78,11 @@ def build(
     held_out: bool [F, N], True where fold f must not learn from clip n.
     inputs: arrays [N, ...].
     labels: int [N].
+
+  Raises:
+    DataError: an input is not finite.
   """
+  _check_finite(inputs)
   dummies = layout.padded - layout.folds
   names = [*fold_names, *(f"dummy {i}" for i in range(dummies))]
   identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
@@ -90,7 +95,10 @@ def build(
     layout=layout,
     seeds=put(np.asarray(seeds, np.uint32), layout.replicated),
     folds=Fold(put(identity, layout.by_fold), put(weights, layout.by_fold)),
-    data=put(Data(inputs, np.asarray(labels, np.int32)), layout.replicated),
+    data=Data(
+      {name: put(array, layout.replicated) for name, array in inputs.items()},
+      put(np.asarray(labels, np.int32), layout.replicated),
+    ),
     held_out=put(_batches(held_out, layout.padded, recipe.batch_size), layout.by_fold),
   )
 
@@ -108,6 +116,17 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     clips = np.flatnonzero(holds)
     out[:, clips] = probabilities[:, f, : len(clips)]
   return out
+
+
+def _check_finite(inputs: dict[str, np.ndarray]) -> None:
+  """A held-out clip enters every sum times 0, which is 0 for finite numbers alone."""
+  for name, array in inputs.items():
+    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if bad.any():
+      raise DataError(
+        f"Input {name!r} is not finite in {bad.sum()} of {len(bad)} clips, the first of them clip"
+        f" {np.argmax(bad)} of the split. Look at the options of the input and at the data."
+      )
 
 
 def _batches(held_out: np.ndarray, folds: int, batch_size: int) -> np.ndarray:

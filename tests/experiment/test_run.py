@@ -174,7 +174,7 @@ def test_the_workdir_of_another_config_is_refused(config, tmp_path):
 
 def test_other_data_in_the_workdir_is_refused(config, tmp_path, monkeypatch):
   mer_jax.run(config, tmp_path, quiet=True)
-  fewer(monkeypatch, lambda c: np.arange(len(c)) > 0)
+  fewer(monkeypatch, lambda c: np.arange(len(c)) != np.argmax(c.emotion == "happiness"))
   with pytest.raises(errors.WorkdirError, match="other data"):
     mer_jax.run(config, tmp_path, quiet=True)
 

@@ -7,6 +7,7 @@ import pytest
 from problems import CASES, problem, program
 
 from mer_jax import models, training
+from mer_jax.errors import DataError
 from mer_jax.training import fold as one
 from mer_jax.training import program as programs
 
@@ -190,9 +191,18 @@ def test_a_fold_is_what_a_plain_loop_over_its_training_clips_computes():
 
 def test_training_learns():
   """Labels that can be read off the pixels are learnt, and held-out subjects are predicted."""
-  given = problem("image", sizes=(6, 6, 6, 6))
-  image = given.inputs["image"] + given.labels[:, None, None, None] * np.float32([0.5, 0, -0.5])
-  loso = program("ststnet", given._replace(inputs={"image": image}))
-  state, _ = train(loso, steps=300)
+  given = problem("image", sizes=(12, 12, 12, 12))
+  shift = np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1]])[given.labels]
+  image = given.inputs["image"] + shift[:, None, None]
+  loso = program("ststnet", given._replace(inputs={"image": image}), learning_rate=0.01)
+  state, _ = train(loso, steps=100)
   predicted = training.by_clip(np.asarray(loso.predict(state)), given.held_out).argmax(-1)
   assert (predicted == given.labels).mean() > 0.8
+
+
+def test_inputs_that_are_not_finite_are_refused():
+  """A clip of weight 0 adds 0 times its gradient; that is 0 only while the clip is finite."""
+  given = problem("image")
+  given.inputs["image"][4, 2, 1, 0] = np.nan
+  with pytest.raises(DataError, match="clip 4"):
+    program("ststnet", given)

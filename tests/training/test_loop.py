@@ -10,6 +10,7 @@ from problems import CASES, problem, program
 
 from mer_jax import training
 from mer_jax.errors import TrainingError
+from mer_jax.training.fold import NEVER, Sums
 
 NAMES = tuple(f"casme2/sub{f:02d}" for f in range(5))
 
@@ -77,11 +78,26 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
   assert_same_bits(whole, run(program("ststnet", given), tmp_path / "killed", 4))
 
 
-def test_a_loss_that_is_not_finite_names_fold_seed_and_step(tmp_path):
-  given = problem("image")
-  given.inputs["image"][given.held_out[3]] = np.nan  # every fold but sub03 learns from these
-  with pytest.raises(TrainingError, match=r"casme2/sub00 \(seed 0\).* step \d+") as caught:
-    run(program("ststnet", given), tmp_path, 3)
-  assert "7 other folds" in str(caught.value)
+def test_a_run_whose_loss_is_not_finite_stops_without_a_checkpoint(tmp_path):
+  with pytest.raises(TrainingError, match=r"fold casme2/sub\d+ \(seed [01]\).* step \d+"):
+    run(program("ststnet", problem("image"), learning_rate=1e30), tmp_path, 6, every=6)
   assert training.Checkpoints(tmp_path / "checkpoints").latest() is None
-  assert (tmp_path / "history.jsonl").read_text() == ""
+
+
+def test_the_message_names_the_first_bad_fold_seed_and_step_and_nothing_is_logged(tmp_path):
+  history = training.History(tmp_path / "history.jsonl", (0, 1), NAMES)
+  ones = np.ones((2, 5), np.float32)
+  first_bad = np.full((2, 5), NEVER)
+  first_bad[0, 2], first_bad[1, 3] = 9, 7
+  with pytest.raises(TrainingError, match=r"sub03 \(seed 1\) is not finite from step 7 .*1 other"):
+    history.append(0, 2, 10, Sums(ones, ones, ones, ones, first_bad))
+  assert not (tmp_path / "history.jsonl").exists()
+
+
+def test_a_fold_that_saw_nothing_in_a_chunk_has_no_loss(tmp_path):
+  history = training.History(tmp_path / "history.jsonl", (0,), NAMES[:1])
+  zero = np.zeros((1, 1), np.float32)
+  history.append(0, 1, 1, Sums(zero, zero, zero, zero, np.array([[NEVER]])))
+  row = json.loads((tmp_path / "history.jsonl").read_text())
+  assert row["loss"] is None
+  assert row["accuracy"] is None

@@ -1,0 +1,99 @@
+"""Packaging, constraints, CI, citation: what they say about each other has to agree."""
+
+import configparser
+import pathlib
+import re
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import mer_jax
+
+ROOT = pathlib.Path(__file__).parents[2]
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+def metadata() -> configparser.ConfigParser:
+  parser = configparser.ConfigParser()
+  parser.read(ROOT / "setup.cfg", encoding="utf-8")
+  return parser
+
+
+def requirements(text: str) -> list[Requirement]:
+  lines = (line.split("#")[0].strip() for line in text.splitlines())
+  return [Requirement(line) for line in lines if line]
+
+
+def normal(name: str) -> str:
+  return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned(python: str) -> dict[str, str]:
+  """{package: version} of constraints.txt on one version of Python."""
+  lines = requirements((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+  found = {}
+  for line in lines:
+    if line.marker is None or line.marker.evaluate({"python_version": python}):
+      (specifier,) = line.specifier
+      assert specifier.operator == "=="
+      assert normal(line.name) not in found
+      found[normal(line.name)] = specifier.version
+  return found
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_constraints_pin_what_the_package_asks_for(python):
+  options = metadata()["options"]
+  extras = metadata()["options.extras_require"]
+  versions = pinned(python)
+  for requirement in requirements(options["install_requires"] + "\n" + extras["test"]):
+    assert requirement.specifier.contains(versions[normal(requirement.name)])
+  assert versions["jax"] == versions["jaxlib"]
+
+
+def test_both_releases_of_jax_are_covered():
+  assert {pinned(python)["jax"].rsplit(".", 1)[0] for python in PYTHONS} == {"0.10", "0.11"}
+
+
+def test_pythons_agree():
+  classifiers = re.findall(r":: (3\.\d+)$", metadata()["metadata"]["classifiers"], re.MULTILINE)
+  assert tuple(classifiers) == PYTHONS
+  assert SpecifierSet(metadata()["options"]["python_requires"]).contains(PYTHONS[0])
+  workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+  job = workflow["jobs"]["test"]
+  assert job["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
+  assert [step["run"] for step in job["steps"] if "run" in step] == ["make test", "make demo"]
+
+
+def test_what_ci_runs_are_targets_of_the_makefile():
+  makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+  for target in ("install", "test", "demo"):
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_citation_is_of_this_version_and_names_the_paper():
+  citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+  assert citation["cff-version"] == "1.2.0"
+  assert {"message", "title", "authors"} <= set(citation)
+  assert citation["version"] == mer_jax.__version__
+  assert citation["license"] == metadata()["metadata"]["license"]
+  (paper,) = citation["references"]
+  assert {"type", "title", "authors"} <= set(paper)
+  assert paper["doi"] in (ROOT / "configs/parallel_cnn_lstm.py").read_text(encoding="utf-8")
+
+
+def test_changelog_knows_this_version():
+  text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+  assert text.startswith("# Changelog\n")
+  assert mer_jax.__version__ in text
+
+
+def test_hooks_run_the_linter_of_make_test():
+  hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+  entries = [hook["entry"] for repo in hooks["repos"] for hook in repo["hooks"]]
+  makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+  for command in ("ruff check", "ruff format"):
+    assert any(f".venv/bin/{command} " in f"{entry} " for entry in entries)
+    assert f"/{command}" in makefile
