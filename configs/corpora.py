@@ -9,6 +9,10 @@ CORPORA = {
   "casme2": (("casme2",), "three_class", None),
   "samm": (("samm",), "three_class", None),
   "smic": (("smic",), "three_class", None),
+  # All of a corpus' own emotions instead.
+  "casme2_native": (("casme2",), "native", None),
+  "samm_native": (("samm",), "native", None),
+  "smic_native": (("smic",), "native", None),
   # The composite of MEGC2019: trained on all three, scored on each as well.
   "megc2019": (("casme2", "samm", "smic"), "megc2019", None),
   # Published optical-flow maps instead of frames, of the corpora they cover.
@@ -31,6 +35,9 @@ def apply(config: config_dict.ConfigDict, arg: str) -> bool:
   datasets, protocol, builder_config = CORPORA[arg]
   config.data.datasets = datasets
   config.protocol.name = protocol
+  if protocol == "native":
+    # Clips below which a class is dropped.
+    config.protocol.minimum = 10
   if builder_config:
     config.data.builder_config = builder_config
   return builder_config == "maps"

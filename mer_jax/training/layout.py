@@ -43,12 +43,18 @@ class Layout(NamedTuple):
     return NamedSharding(self.mesh, PartitionSpec())
 
 
+# Folds vmapped together on a CPU: with more of them their activations fall out of the cache, with
+# fewer the work that a block shares is done more often. Measured on both models: 2 to 8 are alike.
+CPU_BLOCK = 4
+
+
 def arrange(folds: int, largest_block: int, devices: int = 0) -> Layout:
   """Spreads F folds over devices in equal blocks with as few dummies as possible.
 
   Args:
     folds: F.
-    largest_block: how many folds may be vmapped together at the most; 0: all of a device's.
+    largest_block: how many folds may be vmapped together at the most; 0: `CPU_BLOCK` on CPUs, all
+      of a device's elsewhere.
     devices: how many devices to use; 0: all of them.
 
   Raises:
@@ -65,7 +71,8 @@ def arrange(folds: int, largest_block: int, devices: int = 0) -> Layout:
   chosen = available[: devices or len(available)]
   chosen = chosen[: max(1, min(len(chosen), folds))]  # a device without a fold would only wait
   local = math.ceil(folds / len(chosen))
-  blocks = math.ceil(local / (largest_block or local))
+  automatic = CPU_BLOCK if chosen[0].platform == "cpu" else local
+  blocks = math.ceil(local / (largest_block or automatic))
   block = math.ceil(local / blocks)
   mesh = Mesh(np.asarray(chosen), (AXIS,))
   return Layout(mesh, folds, block, block * blocks * len(chosen))

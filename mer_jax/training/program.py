@@ -121,11 +121,12 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 def _check_finite(inputs: dict[str, np.ndarray]) -> None:
   """A held-out clip enters every sum times 0, which is 0 for finite numbers alone."""
   for name, array in inputs.items():
-    bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
-    if bad.any():
+    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    bad = np.flatnonzero(~finite)
+    if len(bad):
       raise DataError(
-        f"Input {name!r} is not finite in {bad.sum()} of {len(bad)} clips, the first of them clip"
-        f" {np.argmax(bad)} of the split. Look at the options of the input and at the data."
+        f"Input {name!r} is not finite in {len(bad)} of {len(array)} clips, the first of them clip"
+        f" {bad[0]} of the split. Look at the options of the input and at the data."
       )
 
 

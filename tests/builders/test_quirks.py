@@ -21,6 +21,7 @@ REASONS = {
   "empty_folder": "holds no frame",
   "missing_folder": "missing from the tree",
   "truncated_only": "truncated",
+  "unlisted_folder": "no row",
 }
 
 

@@ -59,7 +59,7 @@ def program(
   *,
   folds: slice = slice(None),
   devices: int = 1,
-  block: int = 0,
+  block: int = 5,
   seeds: tuple[int, ...] = (0, 1),
   learning_rate: float = 0.05,
   **recipe: Any,
