@@ -37,7 +37,7 @@ def get_config(arg: str = "casme2"):
   config.model.cnn_features = 128
   config.model.lstm_features = 128
   config.model.head_features = 64
-  # raw or difference_to_onset.
+  # raw, difference_to_onset or pooled_8x8.
   config.model.lstm_input = "raw"
   # both, cnn, lstm, sequential.
   config.model.branch = "both"

@@ -14,6 +14,7 @@ from mer_jax import errors, options
 from mer_jax.clips import Clips
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
+from mer_jax.inputs.flow_sequence import flow_sequence
 from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
 
@@ -21,6 +22,7 @@ INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
   "onset_difference": onset_difference,
   "flow": flow,
+  "flow_sequence": flow_sequence,
   "flow_maps": flow_maps,
 }
 

@@ -58,31 +58,28 @@ def flow(
   Raises:
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
-  _check(clips, size, method, scaling, head_motion, allow_small)
+  options.check_choice("scaling", scaling, SCALINGS)
+  check_flow(clips, size, method, head_motion, allow_small)
 
   def image_of(n: int) -> np.ndarray:
     frames = clips.frames_of(n)[..., 0]
-    uv = METHODS[method](frames[clips.onset[n]], frames[clips.apex[n]])
-    pixel = np.float32(REFERENCE_WIDTH / frames.shape[2])  # of the frame, in pixels at 128
-    uv = HEAD_MOTION[head_motion](pixel * uv)
-    maps = np.dstack([uv, strain(uv) / pixel])
-    return SCALINGS[scaling](resized(maps[None], size)[0])
+    maps = maps_between(frames[clips.onset[n]], frames[clips.apex[n]], size, method, head_motion)
+    return SCALINGS[scaling](maps)
 
   image = np.empty((len(clips), size, size, 3), np.float32)
-  bar = progress(len(clips), "optical flow", "clip")
-  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
-    for n, result in enumerate(pool.imap(image_of, range(len(clips)))):
-      image[n] = result
-      bar.update()
+  for n, result in enumerate(of_each_clip(image_of, len(clips))):
+    image[n] = result
   return {"image": image}
 
 
-def _check(
-  clips: Clips, size: int, method: str, scaling: str, head_motion: str, allow_small: bool
-) -> None:
+def check_flow(clips: Clips, size: int, method: str, head_motion: str, allow_small: bool) -> None:
+  """Refuses frames too small for optical flow and options that `maps_between` does not know.
+
+  Raises:
+    ConfigError: frames below 128 pixels (16 with `allow_small`), or an unknown value.
+  """
   options.check_at_least("size", size, 1)
   options.check_choice("method", method, METHODS)
-  options.check_choice("scaling", scaling, SCALINGS)
   options.check_choice("head_motion", head_motion, HEAD_MOTION)
   height, width = clips.frames.shape[1:3]
   least = SMALLEST_WIDTH if allow_small else REFERENCE_WIDTH
@@ -92,6 +89,35 @@ def _check(
       f" {height}. Build the dataset with --config frames128 and load that one"
       + ("." if allow_small else ", or set allow_small=True.")
     )
+
+
+def of_each_clip(function: Callable[[int], np.ndarray], num_clips: int) -> Iterator[np.ndarray]:
+  """Yields `function(n)` for n = 0..num_clips - 1 in order, computed on all cores, with a bar."""
+  bar = progress(num_clips, "optical flow", "clip")
+  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
+    for result in pool.imap(function, range(num_clips)):
+      yield result
+      bar.update()
+
+
+def maps_between(
+  before: np.ndarray, after: np.ndarray, size: int, method: str, head_motion: str
+) -> np.ndarray:
+  """u, v and strain of the motion between two gray frames, averaged down.
+
+  Args:
+    before, after: uint8 [H, W].
+    size: H = W of the result, pixels.
+    method: a key of `METHODS`.
+    head_motion: a key of `HEAD_MOTION`.
+
+  Returns:
+    float32 [size, size, 3]: u and v in pixels of a face 128 wide, strain without unit.
+  """
+  pixel = np.float32(REFERENCE_WIDTH / before.shape[1])  # of the frame, in pixels at 128
+  uv = HEAD_MOTION[head_motion](pixel * METHODS[method](before, after))
+  maps = np.dstack([uv, strain(uv) / pixel])
+  return resized(maps[None], size)[0]
 
 
 def strain(uv: np.ndarray) -> np.ndarray:
@@ -117,6 +143,8 @@ def dis(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def farneback(before: np.ndarray, after: np.ndarray) -> np.ndarray:
   """Farneback's polynomial expansion, uint8 [H, W] twice: float32 [H, W, 2] in pixels."""
+  if np.array_equal(before, after):  # near the border it would see up to 0.1 pixels of motion
+    return np.zeros((*before.shape, 2), np.float32)
   return cv2.calcOpticalFlowFarneback(
     before,
     after,

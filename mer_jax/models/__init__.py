@@ -44,7 +44,7 @@ def check_input(model_name: str, model: nn.Module, input_name: str, given: Colle
     raise ConfigError(
       f"Model {model_name!r} reads {takes!r} and input {input_name!r} gives"
       f" {', '.join(map(repr, sorted(given)))}. Sequence inputs (padded_frames,"
-      " onset_difference) give 'frames'; flow and flow_maps give 'image'."
+      " onset_difference, flow_sequence) give 'frames'; flow and flow_maps give 'image'."
     )
 
 

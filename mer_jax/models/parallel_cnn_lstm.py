@@ -11,6 +11,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models import layers
@@ -18,7 +19,7 @@ from mer_jax.models import layers
 CNN_BRANCHES = ("stack", "stack_wrong_axis", "td_mean", "td_gap", "conv3d")
 BRANCHES = ("both", "cnn", "lstm", "sequential")
 FUSIONS = ("concat", "sum", "gated", "late")
-LSTM_INPUTS = ("raw", "difference_to_onset")
+LSTM_INPUTS = ("raw", "difference_to_onset", "pooled_8x8")
 NORMS = ("none", "batch", "group")
 
 
@@ -35,8 +36,9 @@ class ParallelCnnLstm(nn.Module):
     channels: filters of the three convolutions, each 3 x 3 with ReLU and pooling by 2.
     cnn_features: width of the CNN branch's last layer.
     lstm_features: width of the LSTM's state.
-    lstm_input: "raw" pixels (with a CNN on the stack nothing else is left for the LSTM to read), or
-      their "difference_to_onset", the first frame.
+    lstm_input: "raw" pixels (with a CNN on the stack nothing else is left for the LSTM to read);
+      their "difference_to_onset", the first frame; "pooled_8x8", each channel's mean over a grid of
+      8 x 8 cells, which of an input of flow is the motion of each part of the face.
     head_features: width of the layer between fusion and logits.
     dropout: rate before the logits.
     branch: "both"; "cnn" or "lstm" alone; "sequential": the control in which the LSTM reads the
@@ -121,6 +123,8 @@ class ParallelCnnLstm(nn.Module):
   def _lstm(self, frames, mask):
     if self.lstm_input == "difference_to_onset":
       frames = frames - frames[:, :1]
+    elif self.lstm_input == "pooled_8x8":
+      frames = _grid_means(frames, 8)
     flat = frames.reshape(*frames.shape[:2], -1)
     return layers.LSTM(self.lstm_features, name="lstm")(flat, mask)
 
@@ -171,3 +175,23 @@ def _mean_over_time(x: jax.Array, mask: jax.Array | None) -> jax.Array:
     return x.mean(axis=1)
   count = jnp.maximum(mask.sum(axis=1), 1).reshape(-1, *(1,) * (x.ndim - 2))
   return jnp.einsum("bt,bt...->b...", mask.astype(x.dtype), x) / count
+
+
+def _grid_means(frames: jax.Array, cells: int) -> jax.Array:
+  """Means of frames (float [B, T, H, W, C]) over cells x cells parts; [B, T, cells, cells, C]."""
+  height, width = frames.shape[2:4]
+  if height < cells or width < cells:
+    raise ConfigError(
+      f"model.lstm_input 'pooled_8x8' needs frames of at least {cells} x {cells} pixels; these are"
+      f" {height} x {width}. Raise config.input.size."
+    )
+  return jnp.einsum(
+    "bthwc,ih,jw->btijc", frames, _cell_weights(height, cells), _cell_weights(width, cells)
+  )
+
+
+def _cell_weights(pixels: int, cells: int) -> np.ndarray:
+  """float32 [cells, pixels], rows of ones over each cell's pixels divided by their number."""
+  cell = np.arange(pixels) * cells // pixels
+  member = np.arange(cells)[:, None] == cell
+  return (member / member.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -17,11 +17,13 @@ SETTINGS = {
     {"num_frames": 6, "size": 5},
     {"num_frames": 6, "size": 11, "pad": "pre", "truncate": "apex"},
     {"num_frames": 9, "size": 8, "resample": "linear"},
+    {"num_frames": 7, "size": 5, "resample": "tim"},
   ),
   "onset_difference": (
     {"num_frames": 6, "size": 5, "gain": 4.0, "truncate": "last"},
     {"num_frames": 6, "size": 8, "flicker": "remove", "head_motion": "affine"},
     {"num_frames": 5, "size": 8, "standardise": "clip", "resample": "linear"},
+    {"num_frames": 7, "size": 5, "gain": 4.0, "resample": "tim"},
   ),
   "flow": (
     {"size": 7, "allow_small": True},
@@ -29,14 +31,22 @@ SETTINGS = {
     {"size": 7, "allow_small": True, "head_motion": "affine"},
     {"size": 30, "allow_small": True, "head_motion": "translation"},
   ),
+  "flow_sequence": (
+    {"num_frames": 6, "size": 7, "allow_small": True},
+    {"num_frames": 7, "size": 7, "allow_small": True, "resample": "linear", "pad": "pre"},
+    {"num_frames": 3, "size": 20, "allow_small": True, "truncate": "apex", "method": "farneback"},
+    {"num_frames": 4, "size": 5, "allow_small": True, "truncate": "last", "head_motion": "affine"},
+  ),
   "flow_maps": ({}, {"index": 1}),
 }
+CHANNELS = {"padded_frames": 1, "onset_difference": 1, "flow_sequence": 3}
 CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]]
 
 
 def clips_for(name: str, lengths=(5, 9, 2, 6), seed=0):
   channels = FLOW_MAPS if name == "flow_maps" else GRAY
-  return drawn(list(lengths), size=16 if name == "flow" else 8, seed=seed, channels=channels)
+  size = 16 if name in ("flow", "flow_sequence") else 8
+  return drawn(list(lengths), size=size, seed=seed, channels=channels)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -62,7 +72,8 @@ def test_shapes_and_types(name, options):
     assert made["image"].dtype == np.float32
     assert np.all(np.isfinite(made["image"]))
   else:
-    assert made["frames"].shape == (4, options["num_frames"], *(options["size"],) * 2, 1)
+    sides = (options["size"],) * 2
+    assert made["frames"].shape == (4, options["num_frames"], *sides, CHANNELS[name])
     assert made["frames"].dtype == np.float32
     assert made["mask"].shape == (4, options["num_frames"])
     assert made["mask"].dtype == np.bool_
@@ -91,7 +102,7 @@ def test_channels_that_do_not_fit_are_refused_with_what_fits():
   [
     ("padded_frames", "pad", "posst", r"value of pad: 'posst'\. Did you mean 'post'"),
     ("padded_frames", "truncate", "middle", r"Known: apex, first, last"),
-    ("padded_frames", "resample", ["linear"], r"Known: linear, none"),
+    ("padded_frames", "resample", ["linear"], r"Known: linear, none, tim"),
     ("padded_frames", "num_frames", 0, r"num_frames must be a whole number of at least 1; got 0"),
     ("padded_frames", "size", 4.5, r"size must be a whole number of at least 1; got 4\.5"),
     ("onset_difference", "gain", 0, r"gain must be a finite number above 0; got 0"),
@@ -102,6 +113,11 @@ def test_channels_that_do_not_fit_are_refused_with_what_fits():
     ("flow", "method", "tvl1", r"Known: dis, farneback"),
     ("flow", "scaling", "max", r"Known: fixed, minmax"),
     ("flow", "head_motion", "rigid", r"Known: affine, keep, translation"),
+    ("flow_sequence", "num_frames", 0, r"num_frames must be a whole number of at least 1; got 0"),
+    ("flow_sequence", "resample", "tim", r"value of resample: 'tim'\. Known: linear, none"),
+    ("flow_sequence", "method", "tvl1", r"Known: dis, farneback"),
+    ("flow_sequence", "pad", "both", r"Known: post, pre"),
+    ("flow_sequence", "scaling", "minmax", r"Unknown option of the input flow_sequence 'scaling'"),
     ("flow_maps", "index", -1, r"index must be a whole number of at least 0; got -1"),
     ("flow", "clips", 3, r"Unknown option of the input flow 'clips'"),
     ("flow", "sise", 3, r"Did you mean 'size'\? Known: allow_small, head_motion, method"),

@@ -131,3 +131,18 @@ def test_a_switch_with_an_unknown_value_lists_the_known():
 def test_a_model_and_an_input_that_do_not_fit_say_so():
   with pytest.raises(ConfigError, match="flow"):
     models.check_input("ststnet", models.build("ststnet", 3, {}), "padded_frames", {"frames"})
+
+
+def test_grid_means_are_means_of_cells_that_share_no_pixel():
+  frames = np.random.default_rng(0).random((1, 2, 20, 9, 3), np.float32)
+  got = np.asarray(parallel._grid_means(frames, 8))
+  assert got.shape == (1, 2, 8, 8, 3)
+  # rows 0-2 are cell 0 of 20 rows; columns 0 and 1 are cell 0 of 9 columns
+  np.testing.assert_allclose(got[0, 0, 0, 0], frames[0, 0, :3, :2].mean((0, 1)), rtol=1e-5)
+  constant = np.asarray(parallel._grid_means(np.ones((1, 1, 13, 48, 1), np.float32), 8))
+  np.testing.assert_allclose(constant, 1, rtol=1e-6)
+
+
+def test_grid_means_of_too_few_pixels_say_so():
+  with pytest.raises(ConfigError, match=r"input\.size"):
+    parallel._grid_means(np.zeros((1, 1, 7, 9, 1), np.float32), 8)

@@ -1,0 +1,65 @@
+"""What `make demo` runs learns what moves: more than the majority class, more than a still face."""
+
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mer_jax import prepared, protocols
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+MARGIN = 0.15
+
+
+def commands_of_the_demo(folder):
+  """The lines of the Makefile, but for the installation, run by this Python."""
+  dry = subprocess.run(
+    ["make", "--dry-run", "demo", f"DEMO={folder}"],
+    cwd=REPOSITORY,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  lines = dry.stdout.replace("\\\n", " ").splitlines()
+  python = ".venv/bin/python "
+  own = [line for line in lines if line.startswith(python + "-m ") and " pip " not in line]
+  return [[sys.executable, *shlex.split(line)[1:]] for line in own]
+
+
+def onset_frames_uf1(data_dir, class_weight):
+  """UF1 of a linear classifier on the onset frames, leave-one-subject-out."""
+  split = protocols.split("three_class", prepared.load("casme2", "frames48", data_dir))
+  clips = split.clips
+  frames = [clips.frames_of(n)[clips.onset[n]].ravel() / 255 for n in range(len(clips))]
+  linear = make_pipeline(
+    StandardScaler(), LogisticRegression(C=0.1, max_iter=2000, class_weight=class_weight)
+  )
+  predicted = cross_val_predict(
+    linear, np.stack(frames), split.labels, groups=clips.subject, cv=LeaveOneGroupOut()
+  )
+  return f1_score(split.labels, predicted, average="macro", zero_division=0)
+
+
+@pytest.mark.slow
+def test_the_demo_beats_the_majority_and_the_onset_frame(tmp_path):
+  commands = commands_of_the_demo(tmp_path)
+  assert [c[2] for c in commands] == [
+    "data_builders.synthetic",
+    "data_builders.build",
+    "mer_jax.main",
+  ]
+  for command in commands:
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+  scores = json.loads((tmp_path / "run" / "metrics.json").read_text())
+  references = [onset_frames_uf1(tmp_path / "data", weight) for weight in (None, "balanced")]
+  assert scores["pooled"]["uf1"] >= scores["majority"]["uf1"] + MARGIN
+  assert scores["pooled"]["uf1"] >= max(references) + MARGIN
