@@ -12,7 +12,7 @@ from mer_jax import prepared
 MENTIONS = {
   "apex_slash": "'/'",
   "apex_outside": "outside",
-  "apex_at_onset": "onset",
+  "apex_at_onset": "it is the onset",
   "frame_gap": "absent in between",
   "last_frames_missing": "absent at the end",
   "first_frames_missing": "absent at the head",
