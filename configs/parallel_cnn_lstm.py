@@ -3,8 +3,13 @@
 Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture for
   Micro-expression Recognition", doi 10.5281/zenodo.15751631.
 Command: python -m mer_jax.main --config=configs/parallel_cnn_lstm.py:casme2 --workdir=DIR
-Time: @TIME@
-Score: @SCORE@
+Time: 27 minutes on 2 CPU cores that had other work too, for 24 subjects and 136 clips; about 55 ms
+  a step and fold where they have none.
+Score: on a synthetic CASME II of 24 subjects, pooled UF1 .253 and UAR .333: those of naming the
+  majority class for every clip. The loss ends at .86, hardly below the .93 of the class
+  frequencies: raw pixels show the identity, not what moves. configs/demo.py changes that. On the
+  published flow maps of the real CASME II (argument casme2_maps), where the maps stand for frames,
+  the same model and optimiser reach UF1 @PCREAL@ over 5 seeds.
 """
 
 from configs import corpora

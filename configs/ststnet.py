@@ -4,8 +4,13 @@ Paper: Liong, Gan, See, Khor, Huang, "Shallow Triple Stream Three-dimensional CN
   Micro-expression Recognition", FG 2019; settings as in the authors' code.
 Command: python -m mer_jax.main --config=configs/ststnet.py:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
-Time: @TIME@
-Score: @SCORE@
+Time: 8 minutes on 2 CPU cores that had other work too, for 24 subjects and 136 clips.
+Score: on a synthetic CASME II of 24 subjects, pooled UF1 .415 and UAR .418. The authors trained on
+  the 442 clips of the composite, where an epoch is two batches; within one corpus it is one, and
+  500 steps of 5e-5 end with the loss still falling. With --config.training.batch_size=32
+  --config.optimizer.learning_rate=1e-3 --config.training.epochs=150 the published flow maps of the
+  real CASME II (argument casme2_maps) give UF1 .79 over 5 seeds, against .587 (one seed) with
+  the authors' settings.
 """
 
 from configs import corpora
