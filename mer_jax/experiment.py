@@ -43,12 +43,12 @@ def run(
   """
   say = (lambda *_: None) if quiet else print
   settings.check(config)
-  path = workdir.claim(workdir_path, config)
+  path = workdir.examine(workdir_path, config)
   split = load_split(config)
   arrays = inputs.make(config.input.name, split.clips, **settings.options(config.input))
   program = build_program(config, split, arrays)
   devices = [str(device) for device in program.layout.mesh.devices.flat]
-  workdir.record_environment(path, fingerprint(split), devices)
+  workdir.claim(path, config, fingerprint(split), devices)
   say(reports.announcement(config.to_dict(), split, arrays, _parameters(program), devices))
 
   history = training.History(path / "history.jsonl", seeds(config), split.fold_names)

@@ -27,28 +27,22 @@ _PACKAGES = (
 )
 
 
-def claim(workdir: str | os.PathLike[str], config: config_dict.ConfigDict) -> pathlib.Path:
-  """Makes `workdir` this run's, or recognises it as an earlier part of the same run.
-
-  Writes config.json (the resolved config and its hash) if it is not there yet.
+def examine(workdir: str | os.PathLike[str], config: config_dict.ConfigDict) -> pathlib.Path:
+  """Looks whether `config` may run in `workdir`; changes nothing.
 
   Raises:
-    WorkdirError: the folder holds another run, or other people's files, or cannot be written.
+    WorkdirError: the folder holds another run, or other people's files, or cannot be read.
   """
   path = pathlib.Path(workdir).expanduser()
-  new = settings.to_json(config)
-  content = {"hash": settings.digest(new), "config": new}
   try:
-    path.mkdir(parents=True, exist_ok=True)
-    found = path / "config.json"
-    if found.is_file():
-      _check_same(path, json.loads(found.read_text(encoding="utf-8")), new)
-    elif any(path.iterdir()):
+    if (path / "config.json").is_file():
+      found = json.loads((path / "config.json").read_text(encoding="utf-8"))
+      _check_same(path, found, settings.to_json(config))
+    elif path.exists() and any(path.iterdir()):
       raise WorkdirError(
         f"{path} is not empty and holds no config.json, so it is not the workdir of a run. Give"
         " --workdir a new folder."
       )
-    atomic.write_text(found, json.dumps(content, indent=2) + "\n")
   except json.JSONDecodeError as error:
     raise WorkdirError(f"{path}/config.json is damaged ({error}). Use a new --workdir.") from error
   except OSError as error:
@@ -56,26 +50,45 @@ def claim(workdir: str | os.PathLike[str], config: config_dict.ConfigDict) -> pa
   return path
 
 
-def record_environment(path: pathlib.Path, fingerprint: str, devices: list[str]) -> None:
-  """Writes environment.json: versions, devices, git commit, fingerprint of the data, command, time.
+def claim(
+  path: pathlib.Path, config: config_dict.ConfigDict, fingerprint: str, devices: list[str]
+) -> None:
+  """Makes `path` this run's: writes config.json and environment.json, atomically.
+
+  Only for a config that has proved to fit together: a mistake leaves no workdir behind that would
+  then refuse the corrected command.
 
   Args:
-    path: the workdir.
+    path: the workdir, from `examine`.
+    config: resolved; config.json also gets its hash.
     fingerprint: sha256 of the clips and their labels and folds.
     devices: a name for each device.
 
   Raises:
-    WorkdirError: an earlier part of this run used other data.
+    WorkdirError: an earlier part of this run used other data, or the folder cannot be written.
   """
+  new = settings.to_json(config)
+  content = {"hash": settings.digest(new), "config": new}
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+    _check_data(path, fingerprint)
+    atomic.write_text(path / "config.json", json.dumps(content, indent=2) + "\n")
+    environment = json.dumps(_environment(fingerprint, devices), indent=2)
+    atomic.write_text(path / "environment.json", environment + "\n")
+  except OSError as error:
+    raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+
+
+def _check_data(path: pathlib.Path, fingerprint: str) -> None:
   file = path / "environment.json"
-  if file.is_file():
-    before = json.loads(file.read_text(encoding="utf-8")).get("data_fingerprint")
-    if before != fingerprint:
-      raise WorkdirError(
-        f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
-        f" {fingerprint[:12]}...). Use a new --workdir, or put the prepared data back."
-      )
-  atomic.write_text(file, json.dumps(_environment(fingerprint, devices), indent=2) + "\n")
+  if not file.is_file():
+    return
+  before = json.loads(file.read_text(encoding="utf-8")).get("data_fingerprint")
+  if before != fingerprint:
+    raise WorkdirError(
+      f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
+      f" {fingerprint[:12]}...). Use a new --workdir, or put the prepared data back."
+    )
 
 
 def _check_same(path: pathlib.Path, found: dict[str, Any], new: dict[str, Any]) -> None:

@@ -149,8 +149,7 @@ def test_mistakes_on_the_command_line_are_named_and_leave_no_run(
   assert done.returncode == code, done.stderr
   assert says in done.stderr
   assert "Traceback" not in done.stderr
-  assert not (tmp_path / "run" / "predictions.csv").exists()
-  assert not (tmp_path / "run" / "checkpoints").exists()
+  assert not (tmp_path / "run").exists()  # the corrected command finds no other run there
 
 
 def test_a_config_argument_or_file_that_does_not_exist_is_named(config, tmp_path):
