@@ -4,6 +4,7 @@ import os
 import pathlib
 
 import jax
+import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
 # Many tests compile the same small programs: each is compiled once.
@@ -12,3 +13,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   jax.config.update("jax_compilation_cache_dir", str(cache))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs():
+  """Compiled programs of one file are of no use to the next and add up to gigabytes."""
+  yield
+  jax.clear_caches()
