@@ -67,8 +67,9 @@ def _bars(axes: Axes, subjects: list[Subject], pooled: float, slots: int) -> Non
   means = np.array([subject.accuracy.mean() for subject in subjects])
   axes.bar(places, means, width=0.72, color=style.BLUE)
   if len(subjects[0].accuracy) > 1:
-    low = means - [subject.accuracy.min() for subject in subjects]
-    high = [subject.accuracy.max() for subject in subjects] - means
+    # Equal accuracies can have a mean that rounds to below or above all of them.
+    low = np.maximum(means - [subject.accuracy.min() for subject in subjects], 0)
+    high = np.maximum([subject.accuracy.max() for subject in subjects] - means, 0)
     axes.errorbar(
       places, means, yerr=[low, high], fmt="none", ecolor=style.INK, elinewidth=0.9, capsize=2
     )
