@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from data_builders import sheets, tree
+from data_builders import sheets, span, tree
 from data_builders.build_report import BuildReport
 from data_builders.frames import FrameError
 from data_builders.record import Record
@@ -218,3 +218,51 @@ def close(
 def _date(path: pathlib.Path) -> str:
   dates = re.findall(r"(?<!\d)(?:19|20)\d{6}(?!\d)", path.name)
   return max(dates, default="")
+
+
+def record(
+  key: Key,
+  row: sheets.Row,
+  frames: Mapping[int, pathlib.Path],
+  ends: tuple[int, int],
+  report: BuildReport,
+  *,
+  emotion: str,
+  objective_class: str,
+  fps: float,
+  crop: bool,
+) -> Record:
+  """The record of one clip, cut to its frames from onset to offset.
+
+  Args:
+    key: subject and clip.
+    row: its row of the sheet; apex and action units are read from it.
+    frames: number -> path of all frames of its folder.
+    ends: frame numbers of onset and offset.
+    report: repairs are added to it.
+    emotion: the corpus' own label in canonical form.
+    objective_class: "I" to "VII", or "".
+    fps: frames per second of the camera.
+    crop: whether the face is still to be cut out.
+
+  Raises:
+    FrameError: see `span.cut`.
+  """
+  name = "/".join((report.dataset, *key))
+  part = span.cut(name, frames, *ends, row.integer("apex"), row.text("apex"), report)
+  return Record(
+    dataset=report.dataset,
+    subject=key[0],
+    clip=key[1],
+    emotion=emotion,
+    frames=part.frames,
+    numbers=part.numbers,
+    onset=0,
+    apex=part.apex,
+    offset=len(part.frames) - 1,
+    apex_missing=part.apex_missing,
+    fps=fps,
+    crop=crop,
+    action_units=row.text("action_units"),
+    objective_class=objective_class,
+  )

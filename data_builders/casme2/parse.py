@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from data_builders import annotate, sheets, span, tree
+from data_builders import annotate, sheets, tree
 from data_builders.build_report import BuildReport
 from data_builders.frames import FrameError, list_frames
 from data_builders.record import Record
@@ -140,20 +140,14 @@ def _record(
       f"{offset}, the last frame present",
       "it is no frame number",
     )
-  part = span.cut(name, frames, onset, offset, row.integer("apex"), row.text("apex"), report)
-  return Record(
-    dataset=DATASET,
-    subject=key[0],
-    clip=key[1],
+  return annotate.record(
+    key,
+    row,
+    frames,
+    (onset, offset),
+    report,
     emotion=emotion,
-    frames=part.frames,
-    numbers=part.numbers,
-    onset=0,
-    apex=part.apex,
-    offset=len(part.frames) - 1,
-    apex_missing=part.apex_missing,
+    objective_class=objective_class,
     fps=FPS,
     crop=crop,
-    action_units=row.text("action_units"),
-    objective_class=objective_class,
   )

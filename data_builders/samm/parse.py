@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from data_builders import annotate, sheets, span, tree
+from data_builders import annotate, sheets, tree
 from data_builders.build_report import BuildReport
 from data_builders.frames import FrameError, list_frames
 from data_builders.record import Record
@@ -128,26 +128,20 @@ def _record(
   if onset is None:
     raise FrameError(f"its onset is {row.text('onset')!r}, not a frame number")
   offset = _offset(name, row, onset, frames, report)
-  part = span.cut(name, frames, onset, offset, row.integer("apex"), row.text("apex"), report)
   try:
     objective_class = annotate.roman(row.text("objective_class"))
   except ValueError:
     objective_class = ""
-  return Record(
-    dataset=DATASET,
-    subject=key[0],
-    clip=key[1],
+  return annotate.record(
+    key,
+    row,
+    frames,
+    (onset, offset),
+    report,
     emotion=emotion,
-    frames=part.frames,
-    numbers=part.numbers,
-    onset=0,
-    apex=part.apex,
-    offset=len(part.frames) - 1,
-    apex_missing=part.apex_missing,
+    objective_class=objective_class,
     fps=FPS,
     crop=crop,
-    action_units=row.text("action_units"),
-    objective_class=objective_class,
   )
 
 

@@ -22,7 +22,7 @@ class History:
 
   def rewind(self, epoch: int) -> None:
     """Drops everything after `epoch`, and a last line that was cut off: those epochs come again."""
-    atomic.write_text(self._path, "".join(line for line in self._lines(epoch)))
+    atomic.write_text(self._path, "".join(self._lines(epoch)))
 
   def append(self, chunk: int, epoch: int, step: int, sums: Sums) -> None:
     """Adds a chunk.
@@ -37,9 +37,8 @@ class History:
       TrainingError: a loss was not finite; names seed, fold and step. Nothing is written then.
     """
     self._check(sums, step, epoch)
-    with np.errstate(invalid="ignore"):
-      loss = np.where(sums.steps > 0, sums.loss / np.maximum(sums.steps, 1), np.nan)
-      accuracy = np.where(sums.seen > 0, sums.correct / np.maximum(sums.seen, 1), np.nan)
+    loss = np.where(sums.steps > 0, sums.loss / np.maximum(sums.steps, 1), np.nan)
+    accuracy = np.where(sums.seen > 0, sums.correct / np.maximum(sums.seen, 1), np.nan)
     rows = [
       {
         "chunk": chunk,

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-LOSSES = ("cross_entropy", "focal")
 BALANCES = ("none", "class_weights")
 
 
