@@ -1,4 +1,4 @@
-"""What a user did wrong, said so that they can put it right.
+"""What a user did wrong or what stopped a run, said so that they can put it right or go on.
 
 Every error below is expected: the command line prints its message without a traceback and leaves
 with the class' `exit_code`. Anything else that escapes is a bug of ours and keeps its traceback.
@@ -43,6 +43,12 @@ class TrainingError(MerError):
   """Training left the finite numbers; exit code 6."""
 
   exit_code = 6
+
+
+class Interrupted(MerError):
+  """A signal stopped the run, which the same command goes on with; exit code 7."""
+
+  exit_code = 7
 
 
 def unknown(what: str, name: str, choices: Iterable[str]) -> str:

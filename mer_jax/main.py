@@ -1,12 +1,17 @@
 """The command line: python -m mer_jax.main --config=configs/NAME.py:ARG --workdir=DIR."""
 
+import logging
 import os
+import signal
 import sys
+import threading
 
-from absl import app, flags, logging
+from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from mer_jax.errors import ConfigError, MerError
+from mer_jax import interrupts
+from mer_jax.errors import ConfigError, Interrupted, MerError
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", help_string="A file in configs/, with its argument after a colon."
@@ -27,14 +32,12 @@ def main(arguments: list[str]) -> int:
     if config is None or workdir is None:
       missing = "config" if config is None else "workdir"
       raise ConfigError(f"--{missing} is missing. {__doc__}")
-    logging.set_verbosity(logging.WARNING)  # jax, TFDS and orbax tell much that helps nobody here
-    _compile_cache()
-    from mer_jax.experiment import run  # after the flags: an error in them needs no jax
-
-    run(config, workdir)
+    # TFDS and orbax tell much that helps nobody here, and what they raise is reported once, by us.
+    absl_logging.set_verbosity(absl_logging.FATAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # repeats what orbax raised
+    return _run(config, workdir)
   except MerError as error:
     return _report(error)
-  return 0
 
 
 def _parse_flags(arguments: list[str]) -> list[str]:
@@ -49,6 +52,21 @@ def _parse_flags(arguments: list[str]) -> list[str]:
     sys.exit(_report(ConfigError(f"The config cannot be used: {_plain(error)}")))
 
 
+def _run(config, workdir: str) -> int:
+  _compile_cache()
+  from mer_jax import distributed  # after the flags: an error in them needs no jax
+  from mer_jax.study import run
+
+  distributed.initialize()
+  try:
+    run(config, workdir)
+  except MerError as error:
+    if distributed.is_main() or not distributed.is_everywhere(error):
+      raise
+    return error.exit_code  # process 0 tells the user
+  return 0
+
+
 def _plain(error: Exception) -> str:
   """The message of `error` on one line; ml_collections quotes and escapes it, sometimes twice."""
   text = str(error)
@@ -58,8 +76,28 @@ def _plain(error: Exception) -> str:
 
 
 def _report(error: MerError) -> int:
-  print(f"\nerror: {error}", file=sys.stderr)
+  kind = "stopped" if isinstance(error, Interrupted) else "error"
+  print(f"\n{kind}: {error}", file=sys.stderr, flush=True)
   return error.exit_code
+
+
+def _end(number: int) -> None:
+  """Ends the process where it is: whatever it was writing is the old file or the new one."""
+
+  def say() -> None:
+    _report(
+      Interrupted(
+        f"{signal.Signals(number).name} ended the run at once. Nothing that was saved is lost; the"
+        " same command goes on from there."
+      )
+    )
+    sys.stdout.flush()
+
+  # In a thread: whoever blocks on a full pipe holds the lock of its stream, and is to end too.
+  last_words = threading.Thread(target=say, daemon=True)
+  last_words.start()
+  last_words.join(timeout=1)
+  os._exit(Interrupted.exit_code)
 
 
 def _compile_cache() -> None:
@@ -75,7 +113,8 @@ def _compile_cache() -> None:
 
 def cli() -> None:
   """Entry point of the installed command `mer_jax`."""
-  app.run(main, flags_parser=_parse_flags)
+  with interrupts.ending_at_once(_end):
+    app.run(main, flags_parser=_parse_flags)
 
 
 if __name__ == "__main__":

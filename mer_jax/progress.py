@@ -6,7 +6,9 @@ import sys
 from tqdm import tqdm
 
 
-def progress(total: int, what: str, unit: str = "it", initial: int = 0) -> tqdm:
+def progress(
+  total: int, what: str, unit: str = "it", initial: int = 0, *, shown: bool = True
+) -> tqdm:
   """A bar to be used as a context manager; call `.update(n)` and `.set_postfix_str(text)` on it.
 
   Args:
@@ -14,6 +16,7 @@ def progress(total: int, what: str, unit: str = "it", initial: int = 0) -> tqdm:
     what: what stands before the bar.
     unit: the name of one unit ("clip", "epoch").
     initial: units already done, by a run that is being resumed.
+    shown: False to draw nothing at all.
 
   Returns:
     A tqdm bar on standard error; it draws nothing when that is neither a terminal nor a notebook.
@@ -24,7 +27,7 @@ def progress(total: int, what: str, unit: str = "it", initial: int = 0) -> tqdm:
     unit=unit,
     initial=initial,
     # None: silent unless a terminal is attached, which a notebook's output does not claim to be.
-    disable=False if "ipykernel" in sys.modules else None,
+    disable=(False if "ipykernel" in sys.modules else None) if shown else True,
     file=sys.stderr,
     dynamic_ncols=True,
   )

@@ -6,6 +6,7 @@ Config files start from `default()` and change what their paper changes. The sec
 
 import hashlib
 import json
+import math
 import os
 from typing import Any
 
@@ -16,8 +17,9 @@ from mer_jax.training import losses, schedule
 
 # Sections whose further fields are checked by the table that their `name` is looked up in.
 OPEN_SECTIONS = ("input", "model", "protocol")
-# Fields that say where and how, not what: they may differ between a run and its continuation.
-NOT_IDENTITY = ("devices", "data.data_dir", "checkpoint", "training.fold_block")
+# Fields that say where and how, not what: they may differ between a run and its continuation. More
+# values of its variants make a study larger, not another one.
+NOT_IDENTITY = ("devices", "data.data_dir", "checkpoint", "training.fold_block", "variants.values")
 
 
 def default() -> config_dict.ConfigDict:
@@ -78,6 +80,26 @@ def default() -> config_dict.ConfigDict:
   # Most folds trained side by side on a device; 0: automatic.
   config.training.fold_block = 0
 
+  # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
+  config.sweep = config_dict.ConfigDict()
+  # Instead of config.optimizer.learning_rate.
+  config.sweep.learning_rate = ()
+  # Instead of config.optimizer.momentum.
+  config.sweep.momentum = ()
+  # Instead of config.optimizer.weight_decay.
+  config.sweep.weight_decay = ()
+  # Instead of config.model.dropout.
+  config.sweep.dropout = ()
+  # Instead of config.training.focal_gamma.
+  config.sweep.focal_gamma = ()
+
+  # Values of any other field, which run one after another.
+  config.variants = config_dict.ConfigDict()
+  # The field with its section, as "model.branch"; empty: no variants.
+  config.variants.field = ""
+  # Its values, as ("cnn", "lstm").
+  config.variants.values = ()
+
   config.checkpoint = config_dict.ConfigDict()
   # Epochs between two checkpoints.
   config.checkpoint.every_epochs = 10
@@ -93,7 +115,7 @@ def check(config: config_dict.ConfigDict) -> None:
     ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
   """
   _check_fields(config, default(), "")
-  for field, least in (
+  for name, least in (
     ("seed", 0),
     ("seeds", 1),
     ("devices", 0),
@@ -105,17 +127,28 @@ def check(config: config_dict.ConfigDict) -> None:
     ("checkpoint.every_epochs", 1),
     ("checkpoint.keep", 1),
     ("optimizer.learning_rate", 0),
+    ("optimizer.momentum", 0),
+    ("optimizer.weight_decay", 0),
   ):
-    if not _field(config, field) >= least:
-      raise ConfigError(f"config.{field} is {_field(config, field)}; it must be >= {least}.")
-  for field, allowed in (
+    value = field(config, name)
+    if not least <= value < math.inf:
+      raise ConfigError(f"config.{name} is {value}; it must be >= {least} and finite.")
+  for name, allowed in (
     ("training.schedule", schedule.SCHEDULES),
     ("training.balance", losses.BALANCES),
   ):
-    if _field(config, field) not in allowed:
-      raise ConfigError(unknown(f"config.{field}", _field(config, field), allowed))
+    if field(config, name) not in allowed:
+      raise ConfigError(unknown(f"config.{name}", field(config, name), allowed))
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
+
+
+def field(config: config_dict.ConfigDict, dotted: str) -> Any:
+  """The value of a field given with its section, as "training.epochs"."""
+  value = config
+  for part in dotted.split("."):
+    value = value[part]
+  return value
 
 
 def options(section: config_dict.ConfigDict) -> dict[str, Any]:
@@ -153,13 +186,6 @@ def _check_fields(given, known, prefix: str) -> None:
       raise ConfigError(f"The config lacks the field {prefix}{key}; start from settings.default().")
     if isinstance(value, config_dict.ConfigDict):
       _check_fields(given[key], value, f"{prefix}{key}.")
-
-
-def _field(config: config_dict.ConfigDict, dotted: str) -> Any:
-  value = config
-  for part in dotted.split("."):
-    value = value[part]
-  return value
 
 
 def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:

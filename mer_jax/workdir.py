@@ -1,5 +1,6 @@
 """The folder a run leaves its results in: whose it is, and what was there when it ran."""
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -25,26 +26,37 @@ _PACKAGES = (
   "numpy",
   "opencv-python-headless",
 )
+_ROOT = pathlib.Path(__file__).resolve().parent
+# Parts of the package that decide how a run is called and shown, not what it computes.
+_NO_RESULTS = (
+  "report",
+  "main.py",
+  "study.py",
+  "errors.py",
+  "interrupts.py",
+  "progress.py",
+  "version.py",
+)
 
 
 def examine(workdir: str | os.PathLike[str], config: config_dict.ConfigDict) -> pathlib.Path:
-  """Looks whether `config` may run in `workdir`; changes nothing.
+  """Looks whether `config` and this version of the code may run in `workdir`; changes nothing.
 
   Raises:
-    WorkdirError: the folder holds another run, or other people's files, or cannot be read.
+    WorkdirError: the folder holds another run, one of other code, or other people's files, or
+      cannot be read.
   """
   path = pathlib.Path(workdir).expanduser()
   try:
     if (path / "config.json").is_file():
-      found = json.loads((path / "config.json").read_text(encoding="utf-8"))
-      _check_same(path, found, settings.to_json(config))
-    elif path.exists() and any(path.iterdir()):
+      _check_same(path, _read_json(path / "config.json"), settings.to_json(config))
+      if environment := _earlier(path):
+        _check_code(path, environment)
+    elif path.exists() and any(not _half_claimed(file) for file in path.iterdir()):
       raise WorkdirError(
         f"{path} is not empty and holds no config.json, so it is not the workdir of a run. Give"
         " --workdir a new folder."
       )
-  except json.JSONDecodeError as error:
-    raise WorkdirError(f"{path}/config.json is damaged ({error}). Use a new --workdir.") from error
   except OSError as error:
     raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
   return path
@@ -53,10 +65,11 @@ def examine(workdir: str | os.PathLike[str], config: config_dict.ConfigDict) -> 
 def claim(
   path: pathlib.Path, config: config_dict.ConfigDict, fingerprint: str, devices: list[str]
 ) -> None:
-  """Makes `path` this run's: writes config.json and environment.json, atomically.
+  """Makes `path` this run's: writes environment.json and config.json, atomically.
 
   Only for a config that has proved to fit together: a mistake leaves no workdir behind that would
-  then refuse the corrected command.
+  then refuse the corrected command. environment.json keeps what was there when the run began; what
+  differs when it goes on is added under `resumed`. Temporary files of killed writers are removed.
 
   Args:
     path: the workdir, from `examine`.
@@ -69,26 +82,53 @@ def claim(
   """
   new = settings.to_json(config)
   content = {"hash": settings.digest(new), "config": new}
+  now = {**_environment(devices), "data_fingerprint": fingerprint}
   try:
     path.mkdir(parents=True, exist_ok=True)
-    _check_data(path, fingerprint)
-    atomic.write_text(path / "config.json", json.dumps(content, indent=2) + "\n")
-    environment = json.dumps(_environment(fingerprint, devices), indent=2)
-    atomic.write_text(path / "environment.json", environment + "\n")
+    environment = _earlier(path) if (path / "config.json").is_file() else None
+    if environment is None and (path / "config.json").is_file():
+      print(
+        f"warning: {path} lost its environment.json: nobody can tell whether the run began with"
+        " this code and these data.",
+        file=sys.stderr,
+      )
+    if environment:
+      _check_data(path, environment, fingerprint)
+      _warn_of_packages(environment, now)
+    for file in path.rglob(".*.tmp-*"):
+      if atomic.is_abandoned(file):
+        file.unlink()
   except OSError as error:
     raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+  # config.json last: a folder that has it was claimed to the end.
+  environment = _continued(environment, now) if environment else {**now, "sources": _sources()}
+  _write_json(path / "environment.json", environment)
+  _write_json(path / "config.json", content)
 
 
-def _check_data(path: pathlib.Path, fingerprint: str) -> None:
+def _half_claimed(file: pathlib.Path) -> bool:
+  """Whether a claim that was killed before its end may have left `file`."""
+  return file.name == "environment.json" or atomic.is_abandoned(file)
+
+
+def _read_json(file: pathlib.Path) -> dict[str, Any]:
+  try:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+      raise ValueError("it is no object")
+  except ValueError as error:  # also of text that is not UTF-8
+    raise WorkdirError(f"{file} is damaged ({error}). Use a new --workdir.") from error
+  return content
+
+
+def _write_json(file: pathlib.Path, content: dict[str, Any]) -> None:
+  atomic.write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+def _earlier(path: pathlib.Path) -> dict[str, Any] | None:
+  """environment.json of a claimed folder, unless somebody removed it."""
   file = path / "environment.json"
-  if not file.is_file():
-    return
-  before = json.loads(file.read_text(encoding="utf-8")).get("data_fingerprint")
-  if before != fingerprint:
-    raise WorkdirError(
-      f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
-      f" {fingerprint[:12]}...). Use a new --workdir, or put the prepared data back."
-    )
+  return _read_json(file) if file.is_file() else None
 
 
 def _check_same(path: pathlib.Path, found: dict[str, Any], new: dict[str, Any]) -> None:
@@ -105,7 +145,63 @@ def _check_same(path: pathlib.Path, found: dict[str, Any], new: dict[str, Any]) 
     )
 
 
-def _environment(fingerprint: str, devices: list[str]) -> dict[str, Any]:
+def _check_code(path: pathlib.Path, environment: dict[str, Any]) -> None:
+  there, now = environment.get("sources") or {}, _sources()
+  # A file that is new can matter only through one that was there and now uses it.
+  differs = [
+    f"{file} ({'changed' if file in now else 'absent now'})"
+    for file in there
+    if there[file] != now.get(file)
+  ]
+  if there and not differs:
+    return
+  commit = environment.get("git_commit", "unknown")
+  raise WorkdirError(
+    f"{path} holds a run of another version of the code: mer_jax {environment.get('mer_jax')}"
+    f" (commit {commit}) there, {__version__} (commit {_git_commit()}) now; what differs:"
+    f" {', '.join(differs) or 'unknown, that version noted no digests of its files'}. Its results"
+    " would be those of neither. Use a new --workdir, or go back to the code of that run"
+    + (f": git checkout {commit}" if _is_clean(commit) else "")
+    + "."
+  )
+
+
+def _check_data(path: pathlib.Path, environment: dict[str, Any], fingerprint: str) -> None:
+  before = environment.get("data_fingerprint")
+  if before != fingerprint:
+    raise WorkdirError(
+      f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
+      f" {fingerprint[:12]}...). Use a new --workdir, or put the prepared data back."
+    )
+
+
+def _warn_of_packages(there: dict[str, Any], now: dict[str, Any]) -> None:
+  before = there.get("packages", {})
+  differs = [
+    f"{name} {before.get(name, 'absent')} there, {version} now"
+    for name, version in now["packages"].items()
+    if before.get(name) != version
+  ]
+  if differs:
+    print(
+      f"warning: the run began with other packages ({'; '.join(differs)}); the last bits of its"
+      " results may be others than without the change.",
+      file=sys.stderr,
+    )
+
+
+def _continued(environment: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+  """`environment` with what is now other than when the run last began or went on."""
+  resumed = environment.get("resumed", [])
+  facts = {**environment, **{k: v for entry in resumed for k, v in entry.items()}}
+  # Every start has a time and a command of its own; alone they say nothing.
+  if all(facts.get(k) == v for k, v in now.items() if k not in ("time", "command")):
+    return environment
+  differs = {k: v for k, v in now.items() if facts.get(k) != v}
+  return {**environment, "resumed": [*resumed, differs]}
+
+
+def _environment(devices: list[str]) -> dict[str, Any]:
   return {
     "mer_jax": __version__,
     "git_commit": _git_commit(),
@@ -114,7 +210,6 @@ def _environment(fingerprint: str, devices: list[str]) -> dict[str, Any]:
     "packages": {name: _version(name) for name in _PACKAGES},
     "devices": devices,
     "cpu_cores": os.cpu_count(),
-    "data_fingerprint": fingerprint,
     "command": " ".join(sys.argv),
     "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
   }
@@ -127,14 +222,24 @@ def _version(package: str) -> str:
     return "not installed"
 
 
+def _sources() -> dict[str, str]:
+  """The first 16 hexadecimal digits of sha256 of every file whose code decides results."""
+  files = {path.relative_to(_ROOT): path for path in sorted(_ROOT.rglob("*.py"))}
+  return {
+    # Line ends are a matter of the checkout.
+    name.as_posix(): hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:16]
+    for name, path in files.items()
+    if name.parts[0] not in _NO_RESULTS
+  }
+
+
 def _git_commit() -> str:
   """The commit of the checkout that the package runs from, with "-dirty" where files differ."""
-  root = pathlib.Path(__file__).resolve().parent.parent
-  if not (root / ".git").exists():
+  if not (_ROOT.parent / ".git").exists():
     return "not a checkout"
   try:
     described = subprocess.run(
-      ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+      ["git", "-C", str(_ROOT.parent), "describe", "--always", "--dirty", "--abbrev=40"],
       capture_output=True,
       text=True,
       timeout=20,
@@ -143,3 +248,7 @@ def _git_commit() -> str:
   except (OSError, subprocess.SubprocessError):
     return "unknown"
   return described.stdout.strip()
+
+
+def _is_clean(commit: str) -> bool:
+  return " " not in commit and commit != "unknown" and not commit.endswith("-dirty")

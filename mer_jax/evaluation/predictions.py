@@ -16,6 +16,8 @@ from mer_jax.protocols import Split
 
 COLUMNS = ("seed", "dataset", "subject", "clip", "label", "prediction")
 PROBABILITY_PREFIX = "p_"
+# The prediction of a clip whose fold was stopped; its probabilities are NaN.
+NO_PREDICTION = -1
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 # float32 probabilities of a softmax may leave [0, 1] by rounding, never by more than this.
@@ -25,12 +27,14 @@ _TOLERANCE = 1e-4
 class Predictions(NamedTuple):
   """R predictions: one for each clip and seed, made by the fold that held the clip's subject out.
 
+  A clip whose fold was stopped keeps its row, with prediction -1 and NaN as every probability.
+
   Attributes:
     seed: int64 [R], the seed of the run that predicted.
     dataset, subject, clip: str [R], together the key of the clip.
     label: int64 [R], the true class, 0..K-1.
-    prediction: int64 [R], the predicted class, 0..K-1.
-    probabilities: float32 [R, K], of each class, 0..1.
+    prediction: int64 [R], the predicted class, 0..K-1; `NO_PREDICTION` where there is none.
+    probabilities: float32 [R, K], of each class, 0..1; NaN where there is no prediction.
     class_names: the K names, in the order of the indices.
   """
 
@@ -50,10 +54,11 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
   Args:
     seeds: the S seeds.
     split: the N clips and K classes.
-    probabilities: float32 [S, N, K], of clip n from the fold that held its subject out.
+    probabilities: float32 [S, N, K], of clip n from the fold that held its subject out; NaN
+      throughout where that fold was stopped.
 
   Returns:
-    S * N predictions, each the most probable class (the first among equals).
+    S * N predictions, each the most probable class (the first among equals), or none.
 
   Raises:
     DataError: the shape of `probabilities` is another one.
@@ -72,7 +77,7 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
     subject=np.tile(clips.subject, len(seeds)),
     clip=np.tile(clips.clip, len(seeds)),
     label=np.tile(split.labels.astype(np.int64), len(seeds)),
-    prediction=flat.argmax(axis=1),
+    prediction=np.where(np.isnan(flat).all(axis=1), NO_PREDICTION, flat.argmax(axis=1)),
     probabilities=flat,
     class_names=tuple(split.class_names),
   )
@@ -83,7 +88,7 @@ def write_csv(path: str | os.PathLike[str], predictions: Predictions) -> None:
 
   The header is `seed,dataset,subject,clip,label,prediction,p_<class>...`. Classes are written as
   their index, as the logs of MEGC2019 do; probabilities with the nine digits that bring back
-  every float32 exactly.
+  every float32 exactly. Without a prediction, it and the probabilities are empty.
 
   Raises:
     DataError: the arrays contradict each other (see `check`).
@@ -93,8 +98,11 @@ def write_csv(path: str | os.PathLike[str], predictions: Predictions) -> None:
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow([*COLUMNS, *(PROBABILITY_PREFIX + name for name in ordered.class_names)])
-  for *fields, probabilities in zip(*ordered[:7], strict=True):
-    writer.writerow([*fields, *(f"{p:.9g}" for p in probabilities)])
+  for *fields, prediction, probabilities in zip(*ordered[:7], strict=True):
+    if prediction == NO_PREDICTION:
+      writer.writerow([*fields, "", *("" for _ in probabilities)])
+    else:
+      writer.writerow([*fields, prediction, *(f"{p:.9g}" for p in probabilities)])
   atomic.write_text(path, text.getvalue())
 
 
@@ -142,8 +150,16 @@ def order(predictions: Predictions) -> np.ndarray:
   return np.lexsort((predictions.clip, predictions.subject, predictions.dataset, predictions.seed))
 
 
+def made(predictions: Predictions) -> np.ndarray:
+  """bool [R]: True where there is a prediction."""
+  return np.asarray(predictions.prediction) != NO_PREDICTION
+
+
 def check(predictions: Predictions) -> None:
-  """Raises DataError unless the arrays agree, classes exist and every clip occurs once a seed."""
+  """Raises DataError unless the arrays agree, classes exist and every clip occurs once a seed.
+
+  Prediction and probabilities of a row are there both, or neither.
+  """
   r, k = len(predictions.clip), len(predictions.class_names)
   for name, field in zip(predictions._fields[:6], predictions[:6], strict=True):
     if np.shape(field) != (r,):
@@ -158,11 +174,16 @@ def check(predictions: Predictions) -> None:
   _check_names(predictions.class_names)
   for field in predictions[1:4]:
     _check_one_line(np.unique(field))
-  for name in ("label", "prediction"):
-    _check_rows(predictions, name, _is_class(getattr(predictions, name), k), f"one of 0..{k - 1}")
+  classes = f"one of 0..{k - 1}"
+  _check_rows(predictions, "label", _is_class(predictions.label, k), classes)
+  known = _is_class(predictions.prediction, k)
+  none = np.asarray(predictions.prediction) == NO_PREDICTION
+  _check_rows(predictions, "prediction", known | none, classes)
   p = np.asarray(predictions.probabilities, np.float64)
   inside = np.all((p >= -_TOLERANCE) & (p <= 1 + _TOLERANCE), axis=1)
-  _check_rows(predictions, "probabilities", inside, "finite and within 0..1")
+  _check_rows(predictions, "probabilities", none | inside, "finite and within 0..1")
+  absent = np.all(np.isnan(p), axis=1)
+  _check_rows(predictions, "probabilities", known | absent, "NaN only, for a clip not predicted")
   _check_keys(predictions)
 
 
@@ -238,12 +259,18 @@ def _row(fields: list[str], k: int) -> tuple:
   if len(fields) != len(COLUMNS) + k:
     raise ValueError(f"{len(fields)} fields; expected {len(COLUMNS) + k}")
   seed, dataset, subject, clip, label, prediction, *probabilities = fields
-  classes = [_integer(label, "label"), _integer(prediction, "prediction")]
-  for name, value in zip(("label", "prediction"), classes, strict=True):
-    if not 0 <= value < k:
-      raise ValueError(f"{name} is {value}; expected one of 0..{k - 1}")
+  key = (_integer(seed, "seed"), dataset, subject, clip, _class(label, "label", k))
+  if not prediction and not any(probabilities):  # the fold was stopped
+    return (*key, NO_PREDICTION, [float("nan")] * k)
   values = [_probability(text) for text in probabilities]
-  return (_integer(seed, "seed"), dataset, subject, clip, *classes, values)
+  return (*key, _class(prediction, "prediction", k), values)
+
+
+def _class(text: str, name: str, k: int) -> int:
+  value = _integer(text, name)
+  if not 0 <= value < k:
+    raise ValueError(f"{name} is {value}; expected one of 0..{k - 1}")
+  return value
 
 
 def _integer(text: str, name: str) -> int:

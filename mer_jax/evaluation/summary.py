@@ -1,5 +1,6 @@
 """metrics.json: every score of a run, computed from its predictions alone."""
 
+import collections
 import json
 import os
 from typing import Any
@@ -9,29 +10,39 @@ import numpy as np
 from mer_jax import atomic
 from mer_jax.errors import DataError
 from mer_jax.evaluation import metrics
-from mer_jax.evaluation.predictions import Predictions, check, order, select
+from mer_jax.evaluation.predictions import Predictions, check, made, order, select
 
 
 def summarise(predictions: Predictions) -> dict[str, Any]:
   """All scores of a run as one dict that `json` can write.
 
+  Scores are over the clips that have a prediction. Where folds were stopped, `missing` and the
+  counts beside the scores say over how many of how many clips that is.
+
   Returns:
     classes, clips, folds, seeds: the class names, the number of clips and of held-out subjects,
-      the seeds.
+      the seeds; all of them, whether predicted or not.
+    seeds_scored: the seeds with a prediction. Means and deviations are over these.
+    missing: the gap, a list of {seed, dataset, subject, clips}: how many clips of a held-out
+      subject have no prediction; empty in a complete run.
     pooled: scores over the clips of all folds together (the headline), as MEGC2019 defines them.
       With several seeds each score is the mean over the seeds of that seed's pooled score, `std`
       its sample standard deviation over the seeds (None with one seed), `confusion` the sum over
       the seeds. `per_class` maps a class name to precision, recall, f1 (means over the seeds) and
-      support (clips). `clips` counts the clips.
-    per_dataset: dataset -> the same, of the same predictions restricted to that dataset.
-    fold_mean: convention -> scores averaged over the folds of a seed, then over seeds, with `std`;
-      the conventions (metrics.CONVENTIONS) say what a class absent from a fold counts as.
-    per_seed: seed -> that seed's pooled scores, confusion, and its own `fold_mean`.
-    majority: what naming the most frequent class for every clip would get; `class` says which.
-      Every entry of per_dataset has its own.
+      support (clips). `clips` counts the clips that some seed predicted, `clips_in_all` also the
+      others, `clips_missing` maps each seed to its clips without a prediction.
+    per_dataset: dataset -> the same, of the same predictions restricted to that dataset; the scores
+      are None where no clip of the dataset has a prediction.
+    fold_mean: convention -> scores averaged over the folds of a seed that predicted, then over
+      seeds, with `std`; the conventions (metrics.CONVENTIONS) say what a class absent from a fold
+      counts as.
+    per_seed: seed of seeds_scored -> that seed's pooled scores, confusion, and its own `fold_mean`.
+    majority: what naming the most frequent class for each of `pooled`'s `clips` would get; `class`
+      says which. Every entry of per_dataset has its own.
 
   Raises:
-    DataError: the predictions contradict each other, or the seeds predicted different clips.
+    DataError: the predictions contradict each other, the seeds predicted different clips, or no
+      clip has a prediction.
   """
   check(predictions)
   predictions = select(predictions, order(predictions))
@@ -39,15 +50,22 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
   parts = [select(predictions, predictions.seed == seed) for seed in seeds]
   _check_same_clips(parts)
   names, first = predictions.class_names, parts[0]
-  fold_means = [metrics.fold_means(_fold_confusions(part)) for part in parts]
-  confusions = [_confusion(part) for part in parts]
+  scored = [part for part in parts if made(part).any()]
+  if not scored:
+    raise DataError(
+      f"None of the {len(first.clip)} clips has a prediction: every fold was stopped before it"
+      " ended. There is nothing to score; history.jsonl says where each fold stopped."
+    )
+  fold_means = [metrics.fold_means(_fold_confusions(part)) for part in scored]
   return {
     "classes": list(names),
     "clips": len(first.clip),
     "folds": int(fold_ids(first).max()) + 1,
     "seeds": [int(seed) for seed in seeds],
-    "pooled": _table(confusions, names),
-    "majority": _majority(confusions[0], names),
+    "seeds_scored": [int(part.seed[0]) for part in scored],
+    "missing": _missing(predictions),
+    "pooled": _table(parts),
+    "majority": _majority(parts),
     "fold_mean": {
       convention: _over_seeds([means[convention] for means in fold_means])
       for convention in metrics.CONVENTIONS
@@ -56,12 +74,12 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
       str(dataset): _dataset_table(parts, str(dataset)) for dataset in np.unique(first.dataset)
     },
     "per_seed": {
-      str(seed): {
+      str(part.seed[0]): {
         **metrics.scores(counts),
         "confusion": counts.tolist(),
         "fold_mean": means,
       }
-      for seed, counts, means in zip(seeds, confusions, fold_means, strict=True)
+      for part, counts, means in zip(scored, map(_confusion, scored), fold_means, strict=True)
     },
   }
 
@@ -92,40 +110,65 @@ def _check_same_clips(parts: list[Predictions]) -> None:
         )
 
 
+def _missing(predictions: Predictions) -> list[dict[str, Any]]:
+  gap = select(predictions, ~made(predictions))
+  counts = collections.Counter(zip(gap.seed, gap.dataset, gap.subject, strict=True))
+  return [
+    {"seed": int(seed), "dataset": str(dataset), "subject": str(subject), "clips": clips}
+    for (seed, dataset, subject), clips in counts.items()
+  ]
+
+
 def _confusion(predictions: Predictions) -> np.ndarray:
-  return metrics.confusion(predictions.label, predictions.prediction, len(predictions.class_names))
+  there = select(predictions, made(predictions))
+  return metrics.confusion(there.label, there.prediction, len(there.class_names))
 
 
 def _fold_confusions(predictions: Predictions) -> np.ndarray:
+  """int64 [F, K, K] of the folds with a prediction."""
   folds = fold_ids(predictions)
-  return np.stack([_confusion(select(predictions, folds == f)) for f in range(folds.max() + 1)])
+  finished = np.unique(folds[made(predictions)])
+  return np.stack([_confusion(select(predictions, folds == fold)) for fold in finished])
 
 
 def _dataset_table(parts: list[Predictions], dataset: str) -> dict[str, Any]:
-  confusions = [_confusion(select(part, part.dataset == dataset)) for part in parts]
+  inside = [select(part, part.dataset == dataset) for part in parts]
+  return {**_table(inside), "majority": _majority(inside)}
+
+
+def _table(parts: list[Predictions]) -> dict[str, Any]:
+  """Scores of the same clips, predicted by each seed (or not)."""
   names = parts[0].class_names
-  return {**_table(confusions, names), "majority": _majority(confusions[0], names)}
-
-
-def _table(confusions: list[np.ndarray], names: tuple[str, ...]) -> dict[str, Any]:
-  by_class = metrics.per_class(np.stack(confusions))
+  confusions = [counts for counts in map(_confusion, parts) if counts.any()]
+  support = _support(parts)
+  rows = metrics.per_class(np.stack(confusions)) if confusions else None
   return {
-    "clips": int(confusions[0].sum()),
+    "clips": int(support.sum()),
+    "clips_in_all": len(parts[0].clip),
+    "clips_missing": {str(part.seed[0]): int((~made(part)).sum()) for part in parts},
     **_over_seeds([metrics.scores(counts) for counts in confusions]),
-    "confusion": np.sum(confusions, axis=0).tolist(),
+    "confusion": np.sum(confusions or [np.zeros((len(names),) * 2, int)], axis=0).tolist(),
     "per_class": {
       name: {
-        "precision": float(by_class.precision[:, k].mean()),
-        "recall": float(by_class.recall[:, k].mean()),
-        "f1": float(by_class.f1[:, k].mean()),
-        "support": int(by_class.support[0, k]),
+        "precision": float(rows.precision[:, k].mean()) if rows else None,
+        "recall": float(rows.recall[:, k].mean()) if rows else None,
+        "f1": float(rows.f1[:, k].mean()) if rows else None,
+        "support": int(support[k]),
       }
       for k, name in enumerate(names)
     },
   }
 
 
+def _support(parts: list[Predictions]) -> np.ndarray:
+  """int64 [K]: the clips of each class that some seed predicted."""
+  predicted = np.any([made(part) for part in parts], axis=0)
+  return np.bincount(parts[0].label[predicted], minlength=len(parts[0].class_names))
+
+
 def _over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
+  if not rows:
+    return {**dict.fromkeys(metrics.SCORES), "std": None}
   std = (
     {name: float(np.std([row[name] for row in rows], ddof=1)) for name in metrics.SCORES}
     if (len(rows) > 1)
@@ -134,9 +177,10 @@ def _over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
   return {**metrics.mean(rows), "std": std}
 
 
-def _majority(counts: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-  support = counts.sum(axis=1)
+def _majority(parts: list[Predictions]) -> dict[str, Any]:
+  names, support = parts[0].class_names, _support(parts)
   k = int(np.argmax(support))
-  constant = np.zeros_like(counts)
+  constant = np.zeros((len(names),) * 2, np.int64)
   constant[:, k] = support
-  return {"class": names[k], **metrics.scores(constant)}
+  scores = metrics.scores(constant) if support.any() else dict.fromkeys(metrics.SCORES)
+  return {"class": names[k] if support.any() else None, **scores}

@@ -117,6 +117,25 @@ def max_pool(x: jax.Array, window: Sequence[int], padding: int = 0) -> jax.Array
   return x
 
 
+class Dropout(nn.Module):
+  """Dropout (Srivastava et al., JMLR 2014) whose rate may be a traced scalar, as in a sweep.
+
+  Attributes:
+    rate: probability of a value to become 0, in [0, 1).
+  """
+
+  rate: float | jax.Array
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """x (any shape), in training with some values 0 and the others scaled by 1 / (1 - rate)."""
+    if not train or (isinstance(self.rate, float | int) and self.rate == 0):
+      return x
+    keep = 1.0 - self.rate
+    kept = jax.random.bernoulli(self.make_rng("dropout"), keep, x.shape)
+    return jnp.where(kept, x / keep, 0)
+
+
 def avg_pool(x: jax.Array, window: Sequence[int]) -> jax.Array:
   """Mean over windows that do not overlap; shapes as in `max_pool` without padding."""
   for axis, size in reversed(list(enumerate(window, 1))):

@@ -165,7 +165,7 @@ class ParallelCnnLstm(nn.Module):
 
   def _head(self, x, train, prefix=""):
     x = nn.relu(layers.dense(self.head_features, prefix + "head")(x))
-    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    x = layers.Dropout(self.dropout)(x, train=train)
     return layers.dense(self.num_classes, prefix + "logits")(x)
 
 

@@ -39,6 +39,6 @@ class Ststnet(nn.Module):
     x = layers.conv(sum(self.streams), (3, 3), "streams")(inputs["image"])
     x = layers.BatchNorm(name="norm")(nn.relu(x), weights, train=train)
     x = layers.max_pool(x, (3, 3), padding=1)
-    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    x = layers.Dropout(self.dropout)(x, train=train)
     x = layers.avg_pool(x, (2, 2))
     return layers.dense(self.num_classes, "logits")(x.reshape(x.shape[0], -1))

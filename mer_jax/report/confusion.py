@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mer_jax.report import style
+from mer_jax.report import style, table
 
 _PER_LINE = 4
 
@@ -31,12 +31,20 @@ def draw(summary: dict[str, Any]) -> bytes:
   lines = math.ceil(len(matrices) / columns)
   side = max(1.9, 0.62 * k)
   with style.house_style():
-    figure = Figure(figsize=(1.1 + columns * (side + 0.5), lines * (side + 1.1)), layout="tight")
+    height = side + (1.3 if summary["missing"] else 1.1)  # titles of two lines where there is a gap
+    figure = Figure(figsize=(1.1 + columns * (side + 0.5), lines * height), layout="tight")
     for i, (name, entry) in enumerate(matrices.items()):
       axes = figure.add_subplot(lines, columns, i + 1)
       _matrix(axes, np.array(entry["confusion"]), summary["classes"], labelled=i % columns == 0)
-      axes.set_title(f"{name} (UF1 {entry['uf1']:.3f})")
+      axes.set_title(_title(name, entry))
     return style.png(figure)
+
+
+def _title(name: str, entry: dict[str, Any]) -> str:
+  if not entry["clips"]:
+    return f"{name} (no prediction)"
+  gap = f"\nover {table.over(entry)} clips" if any(entry["clips_missing"].values()) else ""
+  return f"{name} (UF1 {entry['uf1']:.3f}){gap}"
 
 
 def _matrix(axes: Axes, counts: np.ndarray, names: list[str], labelled: bool) -> None:

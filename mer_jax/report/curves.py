@@ -54,7 +54,8 @@ def learned(history: History, reference: Prior) -> tuple[int, int]:
 def draw(history: History, reference: Prior) -> bytes:
   """Draws loss and accuracy over epochs: a thin line per fold (mean over seeds), their median.
 
-  A dashed line marks the prior (median over folds). Values that are not finite are left out.
+  A dashed line marks the prior (median over folds). Values that are not finite are left out; a
+  cross marks the last finite one of each training that was stopped.
 
   Returns:
     A PNG.
@@ -90,12 +91,21 @@ def _panel(axes: Axes, history: History, values: np.ndarray, level: float, what:
   axes.plot(
     history.epochs, median, marker=marker, color=style.BLUE, linewidth=2, label="median of folds"
   )
+  _crosses(axes, history, values)
   axes.axhline(
     level, color=style.VERMILION, linestyle="--", linewidth=1.2, label=f"{what}: {level:.2f}"
   )
   axes.set_xlabel("epoch")
   axes.xaxis.set_major_locator(MaxNLocator(integer=True))
   style.faint_grid(axes, "y")
+
+
+def _crosses(axes: Axes, history: History, values: np.ndarray) -> None:
+  ends = [(np.flatnonzero(np.isfinite(values[s, f])), values[s, f]) for s, f in history.stopped]
+  ends = [(history.epochs[finite[-1]], line[finite[-1]]) for finite, line in ends if finite.size]
+  if ends:
+    epochs, last = zip(*ends, strict=True)
+    axes.plot(epochs, last, "x", color=style.VERMILION, markersize=5, label="stopped")
 
 
 def _scale(axes: Axes, loss: np.ndarray) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ class History(NamedTuple):
     accuracy: float64 [S, F, E], training accuracy over the chunk, 0..1; NaN likewise.
     subjects: the F held-out subjects, "casme2/sub01".
     unreadable: how many lines could not be read (a killed run leaves half a line).
+    stopped: (s, f) -> the step at which the training was stopped, its loss no longer finite.
   """
 
   epochs: np.ndarray
@@ -27,6 +30,7 @@ class History(NamedTuple):
   accuracy: np.ndarray
   subjects: list[str]
   unreadable: int
+  stopped: Mapping[tuple[int, int], int] = types.MappingProxyType({})
 
 
 def read(path: str | os.PathLike[str]) -> History | None:
@@ -67,10 +71,12 @@ def _history(lines: list[dict[str, Any]], unreadable: int) -> History:
   seeds = np.unique([line["seed"] for line in lines])
   folds = {line["fold"]: line["subject"] for line in sorted(lines, key=lambda e: e["fold"])}
   place = {fold: i for i, fold in enumerate(folds)}
+  stopped = {}
   values = np.full((2, len(seeds), len(folds), len(epochs)), np.nan)
   for line in lines:
     s, e = np.searchsorted(seeds, line["seed"]), np.searchsorted(epochs, line["epoch"])
-    values[:, s, place[line["fold"]], e] = [
-      np.nan if line[key] is None else line[key] for key in _SCORES
-    ]
-  return History(epochs, values[0], values[1], list(folds.values()), unreadable)
+    f = place[line["fold"]]
+    values[:, s, f, e] = [np.nan if line[key] is None else line[key] for key in _SCORES]
+    if isinstance(line.get("stopped_at"), int):
+      stopped[int(s), f] = line["stopped_at"]
+  return History(epochs, values[0], values[1], list(folds.values()), unreadable, stopped)

@@ -1,13 +1,11 @@
 """report.html: one self-contained page of a run, and its figures as PNG files."""
 
-import base64
 import json
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jinja2
 import numpy as np
 
 from mer_jax import atomic
@@ -16,17 +14,7 @@ from mer_jax.errors import WorkdirError
 from mer_jax.evaluation.predictions import Predictions, read_csv
 from mer_jax.evaluation.summary import summarise
 from mer_jax.report import confusion, curves, history, strips, subjects, table
-
-
-class Figure(NamedTuple):
-  """A picture of the page: the bytes of a PNG, and what it shows for those who cannot see it."""
-
-  png: bytes
-  alt: str
-
-  @property
-  def base64(self) -> str:
-    return base64.b64encode(self.png).decode("ascii")
+from mer_jax.report.templates import Figure, flat, template
 
 
 def write(
@@ -45,7 +33,8 @@ def write(
     workdir: of a run whose predictions.csv is written.
     clips: the clips of the run, for the film strips; None leaves that section out.
     remarks: what a reader must know before the numbers (synthetic data, an incomplete corpus,
-      anything chosen on held-out subjects), shown in a banner on top.
+      anything chosen on held-out subjects), shown in a banner on top. Before them stands which
+      clips have no prediction, where folds were stopped.
     title: what ran; by default the model of the config and the datasets.
 
   Returns:
@@ -62,9 +51,9 @@ def write(
   reference = curves.prior(predictions, trained.subjects) if trained else None
   config = _read_json(workdir / "config.json")
   figures = _figures(predictions, summary, clips, trained, reference)
-  page = _template().render(
+  page = template("page.html").render(
     title=title or _title(config, summary),
-    remarks=list(remarks),
+    remarks=[*([gap] if (gap := table.gap(summary)) else []), *remarks],
     summary=summary,
     table=table,
     headline=_headline(summary),
@@ -73,8 +62,8 @@ def write(
     training_note=_training_note(trained, reference) if trained and reference else None,
     clips_note=_clips_note(clips) if clips is not None else None,
     sections={
-      "Configuration": _flat(config),
-      "Environment": _flat(_read_json(workdir / "environment.json")),
+      "Configuration": flat(config),
+      "Environment": flat(_read_json(workdir / "environment.json")),
     },
   )
   for name, figure in figures.items():
@@ -115,19 +104,8 @@ def _figures(
   return figures
 
 
-def _template() -> jinja2.Template:
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader("mer_jax.report", "."),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  return environment.get_template("page.html")
-
-
 def _title(config: Any, summary: dict[str, Any]) -> str:
-  model = dict(_flat(config)).get("model.name")
+  model = dict(flat(config)).get("model.name")
   datasets = " + ".join(summary["per_dataset"])
   return f"{model} on {datasets}" if model else f"Leave-one-subject-out on {datasets}"
 
@@ -145,10 +123,12 @@ def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _seed_rows(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
   if len(summary["seeds"]) < 2:
     return []
-  return [
-    (seed, [table.number(entry[key]) for key in table.COLUMNS])
-    for seed, entry in summary["per_seed"].items()
-  ]
+  rows = []
+  for seed, missing in summary["pooled"]["clips_missing"].items():
+    entry = summary["per_seed"].get(seed, {})
+    name = f"{seed} ({summary['clips'] - missing} of {summary['clips']} clips)" if missing else seed
+    rows.append((name, [table.number(entry.get(key)) for key in table.COLUMNS]))
+  return rows
 
 
 def _training_note(trained: history.History, reference: curves.Prior) -> str:
@@ -159,7 +139,15 @@ def _training_note(trained: history.History, reference: curves.Prior) -> str:
     " the cross-entropy of the fold's class frequencies; a training above it has learned less than"
     " those frequencies. With a weighted or smoothed loss the line is no such bound."
   )
-  odd = int((~np.isfinite(trained.loss)).sum())
+  if trained.stopped:
+    first = min(trained.stopped.values())
+    note += (
+      f" {len(trained.stopped)} trainings were stopped because their loss was no longer finite, the"
+      f" first at step {first}; crosses mark where they end."
+    )
+  ran = np.ones(trained.loss.shape[:2], bool)
+  ran[tuple(np.array([*trained.stopped], int).reshape(-1, 2).T)] = False
+  odd = int((~np.isfinite(trained.loss[ran])).sum())
   if odd:
     note += f" {odd} values of the loss are missing or not finite and are left out."
   if trained.unreadable:
@@ -188,11 +176,14 @@ def _curves_alt(trained: history.History) -> str:
 def _subjects_alt(predictions: Predictions) -> str:
   parts = []
   for dataset, people in subjects.by_dataset(predictions).items():
-    accuracy = [person.accuracy.mean() for person in people]
-    parts.append(
-      f"{dataset}: {len(people)} subjects, accuracy from {min(accuracy):.2f} to"
-      f" {max(accuracy):.2f}, median {np.median(accuracy):.2f}"
-    )
+    accuracy = [person.mean for person in people if person.known.size]
+    part = f"{dataset}: {len(people)} subjects"
+    if accuracy:
+      part += f", accuracy from {min(accuracy):.2f} to {max(accuracy):.2f}"
+      part += f", median {np.median(accuracy):.2f}"
+    if len(accuracy) < len(people):
+      part += f", {len(people) - len(accuracy)} without a prediction"
+    parts.append(part)
   return "Accuracy of every held-out subject. " + "; ".join(parts) + "."
 
 
@@ -209,23 +200,3 @@ def _clips_note(clips: Clips) -> str:
     f"{change} Frames of a licensed corpus show people; see what its licence allows before passing"
     " this page on."
   )
-
-
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-  """Nested JSON as (dotted name, text), in its own order; a list of plain values is one line."""
-  if not prefix and not value:
-    return []
-  if not prefix and isinstance(value, dict) and isinstance(value.get("config"), dict):
-    # config.json keeps the config beside its hash; its fields are known without that prefix.
-    value = {**value["config"], **{k: v for k, v in value.items() if k != "config"}}
-  if isinstance(value, dict) and value:
-    return [line for k, v in value.items() for line in _flat(v, f"{prefix}.{k}" if prefix else k)]
-  if isinstance(value, list) and any(isinstance(v, dict | list) for v in value):
-    return [line for i, v in enumerate(value) for line in _flat(v, f"{prefix}[{i}]")]
-  if isinstance(value, list):
-    return [(prefix, ", ".join(map(_text, value)))]
-  return [(prefix, _text(value))]
-
-
-def _text(value: Any) -> str:
-  return value if isinstance(value, str) else json.dumps(value)

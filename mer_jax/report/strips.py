@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mer_jax.clips import FLOW_MAPS, Clips
-from mer_jax.evaluation.predictions import Predictions, select
+from mer_jax.evaluation.predictions import Predictions, made, select
 from mer_jax.report import style
 
 _CLIPS = 8  # at most; two per class where there are fewer classes
@@ -30,7 +30,8 @@ def choose(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
   """Picks clips to show: for every class one that was recognised and one that was missed.
 
   Of each kind the first clip is taken whose dataset and subject are shown least so far, so that
-  the choice is the same every time and nobody picks the good ones.
+  the choice is the same every time and nobody picks the good ones. A clip without a prediction was
+  neither recognised nor missed.
 
   Args:
     clips: the clips of the run, in any order; may lack some that were predicted.
@@ -42,7 +43,8 @@ def choose(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
   where = {clips.name(n): n for n in range(len(clips))}
   keys = zip(predictions.dataset, predictions.subject, predictions.clip, strict=True)
   known = [(where.get("/".join(key)), row) for row, key in enumerate(keys)]
-  found = [(n, row) for n, row in known if n is not None]
+  there = made(predictions)
+  found = [(n, row) for n, row in known if n is not None and there[row]]
   right = predictions.label == predictions.prediction
   shown: list[tuple[int, int]] = []
   for recognised in (True, False):
@@ -60,7 +62,8 @@ def choose(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
 
 
 def draw(clips: Clips, predictions: Predictions) -> bytes | None:
-  """Draws the chosen clips, one strip each, with truth and prediction (of the first seed).
+  """Draws the chosen clips, one strip each, with truth and prediction (of the first seed that
+  has any).
 
   Frames run evenly from first to last and always include onset, apex and offset; the last picture
   is the change from onset to apex in gray levels, red where it grew brighter. Of flow maps the
@@ -69,7 +72,7 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
   Returns:
     A PNG; None where `clips` holds none of the predicted clips.
   """
-  once = select(predictions, predictions.seed == predictions.seed.min())
+  once = select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
   chosen = choose(clips, once)
   if not chosen:
     return None

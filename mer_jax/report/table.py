@@ -11,14 +11,21 @@ FOLD_MEANS = {
 }
 
 
+# The keys of a table of scores that say how many clips it is over.
+_COUNTS = ("clips", "clips_in_all", "clips_missing")
+_NAMED = 8  # stopped folds that are named one by one; metrics.json lists them all
+
+
 class Row(NamedTuple):
   """One line of the table of scores.
 
   Attributes:
     name: what stands before the numbers.
     kind: "pooled", "dataset", "majority" or "fold_mean".
-    clips: how many clips the scores are over; "" where that is not a count of clips.
-    cells: the scores in the order of `COLUMNS`, formatted: ".7353", or ".7353 ±.0120" over seeds.
+    clips: how many clips the scores are over, "430 of 442" where not all of them have a prediction;
+      "" where that is not a count of clips.
+    cells: the scores in the order of `COLUMNS`, formatted: ".7353", or ".7353 ±.0120" over seeds;
+      "–" where no clip has a prediction.
   """
 
   name: str
@@ -53,19 +60,49 @@ def console(
   counts = [["truth \\ prediction", *class_names]]
   for name, line in zip(class_names, summary["pooled"]["confusion"], strict=True):
     counts.append([name, *map(str, line)])
-  tables = (_aligned(table) for table in (scores, by_class, counts))
-  said = [*notes(summary), *(f"Note: {remark}" for remark in remarks)]
+  tables = (aligned(table) for table in (scores, by_class, counts))
+  told = gap(summary)
+  said = [*notes(summary), *([f"Gap: {told}"] if told else [])]
+  said += [f"Note: {remark}" for remark in remarks]
   return "\n\n".join([heading(summary), *tables, *said])
 
 
 def heading(summary: dict[str, Any]) -> str:
-  """What the scores are over: "442 clips, 68 held-out subjects, 3 classes, 1 seed"."""
-  return ", ".join(
+  """What the scores are over: "442 clips, 68 held-out subjects, 3 classes, 1 seed".
+
+  A run in which folds were stopped adds that it is incomplete.
+  """
+  parts = [
+    _count(summary["clips"], "clip"),
+    _count(summary["folds"], "held-out subject"),
+    _count(len(summary["classes"]), "class", "classes"),
+    _count(len(summary["seeds"]), "seed"),
+  ]
+  return ", ".join([*parts, *(["with a gap"] if summary["missing"] else [])])
+
+
+def gap(summary: dict[str, Any]) -> str | None:
+  """Which clips have no prediction and what that does to the scores; None in a complete run."""
+  missing = summary["missing"]
+  if not missing:
+    return None
+  seeds = len(summary["seeds"])
+  folds = [
+    f"{entry['dataset']}/{entry['subject']}" + (f" (seed {entry['seed']})" if seeds > 1 else "")
+    for entry in missing
+  ]
+  more = f" and {len(folds) - _NAMED} more" if len(folds) > _NAMED else ""
+  counts = [n for n in summary["pooled"]["clips_missing"].values() if n]
+  without = str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
+  where = "" if seeds == 1 else f", in {len(counts)} of {seeds} seeds,"
+  lost = [str(seed) for seed in summary["seeds"] if seed not in summary["seeds_scored"]]
+  return " ".join(
     [
-      _count(summary["clips"], "clip"),
-      _count(summary["folds"], "held-out subject"),
-      _count(len(summary["classes"]), "class", "classes"),
-      _count(len(summary["seeds"]), "seed"),
+      f"{without} of {summary['clips']} clips{where} have no prediction, because training was"
+      f" stopped in {_count(len(folds), 'fold')}: {', '.join(folds[:_NAMED])}{more}.",
+      "Every score is over the other clips, so it cannot be compared with that of a complete run;"
+      " a log in the format of MEGC2019 lacks these clips.",
+      *([f"No fold of seed {', '.join(lost)} ended, so that seed counts nowhere."] if lost else []),
     ]
   )
 
@@ -78,7 +115,7 @@ def rows(summary: dict[str, Any]) -> list[Row]:
   else:
     table = [_row("pooled", "pooled", pooled)]
     table += [_row(name, "dataset", entry) for name, entry in datasets.items()]
-  majority = {**summary["majority"], "clips": pooled["clips"]}
+  majority = {**summary["majority"], **{key: pooled[key] for key in _COUNTS}}
   table.append(_row(f"always {majority['class']!r}", "majority", majority))
   for convention, label in FOLD_MEANS.items():
     table.append(_row(label, "fold_mean", summary["fold_mean"][convention]))
@@ -97,32 +134,41 @@ def notes(summary: dict[str, Any]) -> list[str]:
     tables = {"the pooled table": summary["pooled"]}
   for name, table in tables.items():
     absent = [c for c, entry in table["per_class"].items() if entry["support"] == 0]
-    if absent:
+    if absent and table["clips"]:
+      predicted = "predicted " if any(table["clips_missing"].values()) else ""
       lines.append(
-        f"No clip of {', '.join(absent)} in {name}: an absent class counts as 0 in its precision,"
-        " UAR and UF1."
+        f"No {predicted}clip of {', '.join(absent)} in {name}: an absent class counts as 0 in its"
+        " precision, UAR and UF1."
       )
   return lines
 
 
-def number(value: float, std: float | None = None) -> str:
-  """A score of 0..1 with four decimals as the field prints it: ".7353"; "1.0000" keeps its 1."""
+def over(entry: dict[str, Any]) -> str:
+  """How many clips a table of scores is over: "442", "430 of 442", "430–442 of 442" by seed."""
+  missing = list(entry["clips_missing"].values())
+  if not any(missing):
+    return str(entry["clips"])
+  total = entry["clips_in_all"]
+  # A seed without any prediction takes no part; all of them lack it where no clip is scored.
+  counts = [total - n for n in missing if n < total] or [0]
+  low, high = min(counts), max(counts)
+  return f"{low} of {total}" if low == high else f"{low}–{high} of {total}"
+
+
+def number(value: float | None, std: float | None = None) -> str:
+  """A score of 0..1 with four decimals as the field prints it: ".7353"; "1.0000" keeps its 1.
+
+  "–" stands for None, a score over no clip.
+  """
+  if value is None:
+    return "–"
   text = f"{value:.4f}"
   text = text[1:] if text.startswith("0") else text
   return text if std is None else f"{text} ±{number(std)}"
 
 
-def _row(name: str, kind: str, entry: dict[str, Any]) -> Row:
-  std = entry.get("std") or {}
-  cells = [number(entry[key], std.get(key)) for key in COLUMNS]
-  return Row(name, kind, str(entry.get("clips", "")), cells)
-
-
-def _count(n: int, one: str, many: str = "") -> str:
-  return f"{n} {one if n == 1 else many or one + 's'}"
-
-
-def _aligned(table: list[list[str]]) -> str:
+def aligned(table: list[list[str]]) -> str:
+  """Lines of text with columns of one width, the first to the left; a rule under the first line."""
   widths = [max(map(len, column)) for column in zip(*table, strict=True)]
   lines = [
     "  ".join(
@@ -135,3 +181,13 @@ def _aligned(table: list[list[str]]) -> str:
   ]
   rule = "-" * max(map(len, lines))
   return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _row(name: str, kind: str, entry: dict[str, Any]) -> Row:
+  std = entry.get("std") or {}
+  cells = [number(entry[key], std.get(key)) for key in COLUMNS]
+  return Row(name, kind, over(entry) if "clips" in entry else "", cells)
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+  return f"{n} {one if n == 1 else many or one + 's'}"

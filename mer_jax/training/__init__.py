@@ -1,7 +1,8 @@
-"""The LOSO engine: all folds and seeds of a run in one XLA program."""
+"""The LOSO engine: all folds, settings and seeds of a run in one XLA program."""
 
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import Recipe
+from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
 from mer_jax.training.loop import Plan, train
@@ -9,6 +10,7 @@ from mer_jax.training.program import Program, build, by_clip
 
 __all__ = [
   "Checkpoints",
+  "Footprint",
   "History",
   "Layout",
   "Plan",
@@ -17,5 +19,6 @@ __all__ = [
   "arrange",
   "build",
   "by_clip",
+  "estimate",
   "train",
 ]

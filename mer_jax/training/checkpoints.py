@@ -1,75 +1,233 @@
 """Checkpoints: a thin wrapper around orbax that saves the real folds, wherever they lay.
 
 States are saved from host memory without the dummy folds, so that a run can go on with another
-number of devices. Orbax writes to a temporary folder and renames it: a killed run finds the last
-checkpoint that was finished.
+number of devices. Orbax writes to a temporary folder and renames it, so a killed run finds the
+last checkpoint that was finished; digests of its files tell when the disk gives back something
+else.
 """
 
+import contextlib
+import dataclasses
+import hashlib
+import json
 import os
-from collections.abc import Callable
-from typing import Any
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from mer_jax import atomic, distributed
 from mer_jax.training.fold import FoldState
 from mer_jax.training.layout import Layout
+
+_ITEM = "state"
+_DIGESTS = "digests.json"
+
+
+class Sealed(ocp.StandardCheckpointHandler):
+  """Orbax's handler of arrays; adds the sha256 of every file before the checkpoint is committed."""
+
+  def finalize(self, directory) -> None:
+    """Called in the background thread that saves, once everything is in the temporary folder."""
+    super().finalize(directory)
+    content = json.dumps(_digests(pathlib.Path(directory)), indent=2)
+    pathlib.Path(directory, _DIGESTS).write_text(content, encoding="utf-8")
+
+
+@ocp.args.register_with_handler(Sealed, for_save=True)
+@dataclasses.dataclass
+class SealedSave(ocp.args.StandardSave):
+  """What to save with `Sealed`."""
+
+
+@ocp.args.register_with_handler(Sealed, for_restore=True)
+@dataclasses.dataclass
+class SealedRestore(ocp.args.StandardRestore):
+  """What to restore with `Sealed`."""
 
 
 class Checkpoints:
   """Checkpoints of a run, by epoch; leaving its context waits for what is being written."""
 
   def __init__(self, directory: str | os.PathLike[str], keep: int = 2):
-    """Opens `directory`, creating it if absent; the newest `keep` checkpoints stay."""
-    self._manager = ocp.CheckpointManager(
-      os.path.abspath(directory),
-      options=ocp.CheckpointManagerOptions(max_to_keep=keep, create=True),
-    )
+    """Opens `directory`, creating it if absent; the newest `keep` checkpoints stay.
+
+    What a killed writer left half done is removed.
+
+    Raises:
+      WorkdirError: the folder cannot be created or read.
+    """
+    self._directory = pathlib.Path(os.path.abspath(directory))
+    if not distributed.is_main():
+      return
+    with _writing(self._directory):
+      self._directory.mkdir(parents=True, exist_ok=True)
+      self._manager = ocp.CheckpointManager(
+        self._directory,
+        item_names=(_ITEM,),
+        item_handlers={_ITEM: Sealed()},
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=keep,
+          create=False,
+          cleanup_tmp_directories=True,
+          lightweight_initialize=True,  # one that cannot be read must not be in the way
+          multiprocessing_options=_one_of_several(),
+        ),
+      )
 
   def __enter__(self) -> "Checkpoints":
     return self
 
-  def __exit__(self, *exception) -> None:
-    self._manager.wait_until_finished()
-    self._manager.close()
+  def __exit__(self, kind, error, traceback) -> None:
+    if not distributed.is_main():
+      return
+    # An error that is on its way already says more than those of the writer would.
+    with contextlib.suppress(Exception) if error else _writing(self._directory):
+      self._manager.close()
 
   def latest(self) -> int | None:
-    """Epochs done at the newest finished checkpoint; None if there is none."""
+    """Epochs done at the newest checkpoint that is finished or being written; None without one."""
     return self._manager.latest_step()
 
   def save(self, epoch: int, state: FoldState, layout: Layout) -> None:
-    """Saves `state` (leaves [S, F', ...]) as of `epoch`; returns while the disk is still busy."""
-    if self._manager.latest_step() == epoch:
-      return
-    real = jax.tree.map(lambda x: np.array(x[:, : layout.folds]), state)
-    self._manager.save(epoch, args=ocp.args.StandardSave(_plain(real)))
+    """Saves `state` (leaves [S, F', ...]) as of `epoch`; returns while the disk is still busy.
 
-  def restore(self, epoch: int, init: Callable[[], FoldState], layout: Layout) -> FoldState:
-    """The state as of `epoch`, on the devices of `layout`.
+    Raises:
+      WorkdirError: this checkpoint or the one before it cannot be written; older ones are intact.
+    """
+    if distributed.on_main(self.latest) == epoch:
+      return
+    leaves = _leaves(state)
+    if not distributed.is_main():
+      return
+    # Copies: the loop gives the memory of `state` to the next chunk while this is being written.
+    real = {name: np.array(x[:, : layout.folds]) for name, x in leaves.items()}
+    with _writing(self._directory):
+      self._manager.save(epoch, args=ocp.args.Composite(state=SealedSave(real)))
+
+  def wait(self) -> None:
+    """Returns when everything saved is on disk.
+
+    Raises:
+      WorkdirError: it could not be written.
+    """
+    if not distributed.is_main():
+      return
+    with _writing(self._directory):
+      self._manager.wait_until_finished()
+
+  def restore(self, init: Callable[[], FoldState], layout: Layout) -> tuple[int, FoldState]:
+    """The newest state that can be read, on the devices of `layout`, and the epochs it has seen.
+
+    A checkpoint that cannot be read is set aside as `unreadable-<epoch>` with a line on standard
+    error, and the one before it is tried; without any the run begins: 0 and `init()`.
 
     Args:
-      epoch: from `latest`.
       init: makes a first state; gives the shapes, and the dummy folds their values.
       layout: where the folds go, not necessarily where they were.
+
+    Raises:
+      WorkdirError: an unreadable checkpoint cannot be set aside.
     """
     start = init()
-    target = jax.tree.map(
-      lambda x: np.empty((x.shape[0], layout.folds, *x.shape[2:]), x.dtype), _plain(start)
+    first = _leaves(start)
+    newest = self._newest(first, layout) if distributed.is_main() else None
+    epoch, saved = distributed.broadcast(newest)
+    if not epoch:
+      return 0, start
+    leaves, structure = jax.tree.flatten(start)
+    # On the shardings of a first state, which jit spells in its own way: others would compile anew.
+    placed = [
+      _place(saved[name], first[name], layout.folds, leaf.sharding)
+      for name, leaf in zip(first, leaves, strict=True)
+    ]
+    return int(epoch), jax.tree.unflatten(structure, placed)
+
+  def _newest(
+    self, first: dict[str, np.ndarray], layout: Layout
+  ) -> tuple[int, dict[str, np.ndarray]]:
+    epochs = sorted(int(p.name) for p in self._directory.iterdir() if p.name.isdecimal())
+    while epochs:
+      epoch = epochs.pop()
+      try:
+        return epoch, self._read(epoch, first, layout)
+      except MemoryError:
+        raise
+      except Exception as error:  # damage surfaces as whatever the library happens to trip over
+        self._set_aside(epoch, error, epochs)
+    return 0, {}
+
+  def _read(self, epoch: int, first: dict[str, np.ndarray], layout: Layout):
+    target = {
+      name: np.empty((x.shape[0], layout.folds, *x.shape[2:]), x.dtype) for name, x in first.items()
+    }
+    # Before orbax, which tells of damage late and in the words of the libraries below it.
+    _check_digests(self._directory / str(epoch) / _ITEM)
+    return self._manager.restore(epoch, args=ocp.args.Composite(state=SealedRestore(target)))[_ITEM]
+
+  def _set_aside(self, epoch: int, error: Exception, older: list[int]) -> None:
+    aside = self._directory / f"unreadable-{epoch}"
+    with _writing(self._directory):
+      if aside.exists():
+        shutil.rmtree(aside)
+      os.rename(self._directory / str(epoch), aside)
+    self._manager.reload()
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    then = f"goes on from epoch {older[-1]}" if older else "begins again"
+    print(
+      f"warning: the checkpoint of epoch {epoch} cannot be read ({reason}) and is set aside as"
+      f" {aside}; the run {then}.",
+      file=sys.stderr,
     )
-    saved = self._manager.restore(epoch, args=ocp.args.StandardRestore(target))
-
-    def place(real, first):
-      whole = np.array(first)
-      whole[:, : layout.folds] = real
-      return jax.device_put(whole, layout.by_seed_and_fold)
-
-    return jax.tree.unflatten(
-      jax.tree.structure(start),
-      [place(r, f) for r, f in zip(jax.tree.leaves(saved), jax.tree.leaves(start), strict=True)],
-    )
 
 
-def _plain(state: FoldState) -> dict[str, Any]:
-  """The leaves of `state` by their position: a tree that does not depend on anyone's classes."""
-  return {f"{i:04d}": leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+def _one_of_several() -> ocp.options.MultiprocessingOptions:
+  """Orbax is not to wait for the other processes: they do not come."""
+  return ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+
+
+@contextlib.contextmanager
+def _writing(directory: pathlib.Path) -> Iterator[None]:
+  """Names `directory` only: the error of a save in the background may come out at the next one."""
+  try:
+    yield
+  except (OSError, ValueError, RuntimeError) as error:
+    raise atomic.cannot_write(directory, error) from error
+
+
+def _leaves(state: FoldState) -> dict[str, np.ndarray]:
+  """The leaves of `state` on the host by their position: no one's classes decide the names."""
+  return {f"{i:04d}": leaf for i, leaf in enumerate(distributed.fetch(jax.tree.leaves(state)))}
+
+
+def _place(
+  real: np.ndarray, first: np.ndarray, folds: int, sharding: jax.sharding.Sharding
+) -> jax.Array:
+  whole = np.array(first)
+  whole[:, :folds] = real
+  return distributed.put(whole, sharding)
+
+
+def _check_digests(directory: pathlib.Path) -> None:
+  there = json.loads((directory / _DIGESTS).read_text(encoding="utf-8"))
+  now = _digests(directory)
+  for name, digest in there.items():
+    if name not in now:
+      raise FileNotFoundError(f"its file {name} is gone")
+    if now[name] != digest:
+      raise ValueError(f"its file {name} is not what was written")
+
+
+def _digests(directory: pathlib.Path) -> dict[str, str]:
+  """sha256 of every file of a checkpoint that it needs to be restored, by its path."""
+  digests = {}
+  for path in sorted(directory.rglob("*")):
+    if path.is_file():
+      with open(path, "rb") as file:
+        name = path.relative_to(directory).as_posix()
+        digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+  return digests

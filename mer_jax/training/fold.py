@@ -4,7 +4,7 @@ Nothing here knows that other folds exist. What a fold may learn from is said by
 clip of weight 0 reaches neither loss, nor gradient, nor statistics.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -25,11 +25,14 @@ class FoldState(NamedTuple):
     params: the model's parameters.
     batch_stats: running statistics; empty for models without them.
     opt_state: the optimiser's state.
+    stopped: int32, the step whose loss was not finite, from which on the fold stays as it is;
+      `NEVER` while it trains.
   """
 
   params: Any
   batch_stats: Any
   opt_state: Any
+  stopped: jax.Array
 
 
 class Data(NamedTuple):
@@ -51,10 +54,14 @@ class Fold(NamedTuple):
     identity: uint32, drawn from the fold's name, so that a fold's randomness is its own whichever
       folds run beside it.
     weights: float32 [N]; 0 for clips that the fold must not learn from.
+    hyper: float32 scalars by name, see `Recipe.optimizer`; "dropout" and "focal_gamma", where
+      present, stand in for the model's rate and for a plain cross-entropy. Being data, they may
+      differ from fold to fold, and another value compiles nothing.
   """
 
   identity: jax.Array
   weights: jax.Array
+  hyper: dict[str, jax.Array]
 
 
 class Sums(NamedTuple):
@@ -64,14 +71,14 @@ class Sums(NamedTuple):
     loss: float32, sum of the steps' losses over steps that counted.
     steps: float32, number of those.
     correct, seen: float32, training clips classified correctly and training clips seen.
-    first_bad: int32, the first step whose loss was not finite; `NEVER` if there was none.
+    stopped: int32, FoldState.stopped after the last of them.
   """
 
   loss: jax.Array
   steps: jax.Array
   correct: jax.Array
   seen: jax.Array
-  first_bad: jax.Array
+  stopped: jax.Array
 
 
 NEVER = jnp.iinfo(jnp.int32).max
@@ -82,22 +89,21 @@ class Recipe(NamedTuple):
 
   Attributes:
     model: flax module (inputs, weights [B], train) -> logits [B, K].
-    optimizer: optax transformation.
+    optimizer: from a fold's hyper-parameters (learning_rate, momentum, weight_decay; one that is
+      absent is 0) to an optax transformation.
     num_classes: K.
     batch_size: B.
     schedule: one of schedule.SCHEDULES.
     balance: one of losses.BALANCES.
-    focal_gamma: exponent of the focal loss; 0 is plain cross-entropy.
     fewest: the least number of training clips of any fold.
   """
 
   model: nn.Module
-  optimizer: optax.GradientTransformation
+  optimizer: Callable[[Mapping[str, jax.Array]], optax.GradientTransformation]
   num_classes: int
   batch_size: int
   schedule: str = "shared"
   balance: str = "none"
-  focal_gamma: float = 0.0
   fewest: int = 1
 
 
@@ -113,7 +119,12 @@ def init(recipe: Recipe, seed_key: jax.Array, fold: Fold, data: Data) -> FoldSta
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
   params = variables["params"]
-  return FoldState(params, variables.get("batch_stats", {}), recipe.optimizer.init(params))
+  return FoldState(
+    params=params,
+    batch_stats=variables.get("batch_stats", {}),
+    opt_state=recipe.optimizer(fold.hyper).init(params),
+    stopped=jnp.array(NEVER, jnp.int32),
+  )
 
 
 def shared_batch(
@@ -150,7 +161,8 @@ def train_step(
     sums: the chunk's sums so far.
 
   Returns:
-    The next state and sums. A batch that holds nothing for this fold changes neither.
+    The next state and sums. A batch that holds nothing for this fold changes neither, and neither
+    does one whose loss is not finite, or any after that.
   """
   batch, chosen = shared or _own_batch(recipe, seed_key, fold, data, step)
   weights = (fold.weights if recipe.balance == "none" else _balanced(recipe, fold, data))[
@@ -158,9 +170,10 @@ def train_step(
   ]
   weights = weights * batch.valid
   dropout = jax.random.fold_in(purpose_key(seed_key, DROPOUT, fold.identity), step)
+  model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
 
   def loss_of(params):
-    logits, changed = recipe.model.apply(
+    logits, changed = model.apply(
       {"params": params, "batch_stats": state.batch_stats},
       chosen.inputs,
       weights,
@@ -168,29 +181,43 @@ def train_step(
       rngs={"dropout": dropout},
       mutable=["batch_stats"],
     )
-    loss = losses.weighted(logits, chosen.labels, weights, recipe.focal_gamma)
+    loss = losses.weighted(logits, chosen.labels, weights, fold.hyper.get("focal_gamma"))
     return loss, (logits, changed.get("batch_stats", {}))
 
   (loss, (logits, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-  updates, opt_state = recipe.optimizer.update(grads, state.opt_state, state.params)
-  new = FoldState(optax.apply_updates(state.params, updates), stats, opt_state)
-  counts = jnp.any(weights > 0)
+  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  finite = jnp.isfinite(loss)
+  stopped = jnp.where(finite, state.stopped, jnp.minimum(state.stopped, step))
+  new = FoldState(optax.apply_updates(state.params, updates), stats, opt_state, stopped)
+  counts = jnp.any(weights > 0) & (stopped == NEVER)
   new = jax.tree.map(lambda fresh, old: jnp.where(counts, fresh, old), new, state)
-  return new, _add(sums, step, loss, logits, chosen.labels, weights)
+  new = new._replace(stopped=stopped)
+  return new, _add(sums, loss, logits, chosen.labels, weights, stopped)
 
 
 def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -> jax.Array:
-  """Class probabilities, float32 [B, K], of clips `inputs` ([B, ...]) by one fold."""
+  """Class probabilities, float32 [B, K], of clips `inputs` ([B, ...]) by one fold.
+
+  NaN throughout if the fold was stopped, or its last step left the finite numbers.
+  """
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
   variables = {"params": state.params, "batch_stats": state.batch_stats}
   logits = recipe.model.apply(variables, inputs, ones, train=False)
-  return jax.nn.softmax(jnp.asarray(logits, jnp.float32))
+  finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(variables)]
+  usable = jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
+  return jnp.where(usable, jax.nn.softmax(jnp.asarray(logits, jnp.float32)), jnp.nan)
 
 
 def zero_sums() -> Sums:
   """The sums of a chunk that has not begun."""
   zero = jnp.zeros((), jnp.float32)
   return Sums(zero, zero, zero, zero, jnp.array(NEVER, jnp.int32))
+
+
+def _model(recipe: Recipe, fold: Fold) -> nn.Module:
+  if "dropout" not in fold.hyper:
+    return recipe.model
+  return recipe.model.clone(dropout=fold.hyper["dropout"])
 
 
 def _own_batch(
@@ -209,15 +236,13 @@ def _balanced(recipe: Recipe, fold: Fold, data: Data) -> jax.Array:
   return losses.class_weights(fold.weights, data.labels, recipe.num_classes)
 
 
-def _add(sums: Sums, step, loss, logits, labels, weights) -> Sums:
-  counts = (weights > 0).astype(jnp.float32)
-  any_counts = (counts.sum() > 0).astype(jnp.float32)
-  hits = (logits.argmax(axis=-1) == labels).astype(jnp.float32)
-  bad = jnp.where(jnp.isfinite(loss), NEVER, step).astype(jnp.int32)
+def _add(sums: Sums, loss, logits, labels, weights, stopped) -> Sums:
+  counts = (weights > 0) & (stopped == NEVER)
+  hits = logits.argmax(axis=-1) == labels
   return Sums(
-    loss=sums.loss + jnp.where(any_counts > 0, loss, 0),
-    steps=sums.steps + any_counts,
-    correct=sums.correct + jnp.sum(hits * counts),
+    loss=sums.loss + jnp.where(counts.any(), loss, 0),
+    steps=sums.steps + counts.any(),
+    correct=sums.correct + jnp.sum(hits & counts),
     seen=sums.seen + counts.sum(),
-    first_bad=jnp.minimum(sums.first_bad, bad),
+    stopped=stopped,
   )

@@ -1,4 +1,7 @@
-"""history.jsonl: one line for each chunk, seed and fold; readable while the run goes on."""
+"""history.jsonl: one line for each chunk, seed and fold; readable while the run goes on.
+
+Every setting of a sweep has such a file of its own.
+"""
 
 import json
 import os
@@ -15,14 +18,20 @@ from mer_jax.training.fold import NEVER, Sums
 class History:
   """The training log of a run."""
 
-  def __init__(self, path: str | os.PathLike[str], seeds: Sequence[int], subjects: Sequence[str]):
-    """A log at `path` of S `seeds` and F folds named after the held-out `subjects`."""
-    self._path = pathlib.Path(path)
+  def __init__(
+    self,
+    paths: Sequence[str | os.PathLike[str]],
+    seeds: Sequence[int],
+    subjects: Sequence[str],
+  ):
+    """A log at each of P `paths` of S `seeds` and F folds named after the held-out `subjects`."""
+    self._paths = [pathlib.Path(path) for path in paths]
     self._seeds, self._subjects = seeds, subjects
 
   def rewind(self, epoch: int) -> None:
     """Drops everything after `epoch`, and a last line that was cut off: those epochs come again."""
-    atomic.write_text(self._path, "".join(self._lines(epoch)))
+    for path in self._paths:
+      atomic.write_text(path, "".join(_lines(path, epoch)))
 
   def append(self, chunk: int, epoch: int, step: int, sums: Sums) -> None:
     """Adds a chunk.
@@ -31,54 +40,57 @@ class History:
       chunk: counted from 0.
       epoch: epochs done at its end.
       step: steps done at its end.
-      sums: leaves [S, F] on the host.
+      sums: leaves [S, P F] on the host.
 
     Raises:
-      TrainingError: a loss was not finite; names seed, fold and step. Nothing is written then.
+      TrainingError: the loss of no fold is finite any more; names the first that was not.
+      WorkdirError: the disk is full.
     """
-    self._check(sums, step, epoch)
+    for path, part in zip(self._paths, _split(sums, len(self._paths)), strict=True):
+      rows = self._rows(part, {"chunk": chunk, "epoch": epoch, "step": step})
+      atomic.append_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    if np.all(sums.stopped != NEVER):
+      s, u = map(int, np.unravel_index(np.argmin(sums.stopped), sums.stopped.shape))
+      raise TrainingError(
+        "No fold's training loss is finite any more. The first to leave the finite numbers was"
+        f" {self._subjects[u % len(self._subjects)]} (seed {self._seeds[s]}) at step"
+        f" {sums.stopped[s, u]}; by the end of epoch {epoch} all had. Lower"
+        " config.optimizer.learning_rate or change config.model.norm."
+      )
+
+  def _rows(self, sums: Sums, when: dict[str, int]) -> Iterable[dict]:
     loss = np.where(sums.steps > 0, sums.loss / np.maximum(sums.steps, 1), np.nan)
     accuracy = np.where(sums.seen > 0, sums.correct / np.maximum(sums.seen, 1), np.nan)
-    rows = [
-      {
-        "chunk": chunk,
-        "epoch": epoch,
-        "step": step,
-        "seed": int(seed),
-        "fold": f,
-        "subject": subject,
-        "loss": _number(loss[s, f]),
-        "accuracy": _number(accuracy[s, f]),
-      }
-      for s, seed in enumerate(self._seeds)
-      for f, subject in enumerate(self._subjects)
-    ]
-    with open(self._path, "a", encoding="utf-8") as file:
-      file.write("".join(json.dumps(row) + "\n" for row in rows))
+    for s, seed in enumerate(self._seeds):
+      for f, subject in enumerate(self._subjects):
+        stopped = int(sums.stopped[s, f])
+        yield {
+          **when,
+          "seed": int(seed),
+          "fold": f,
+          "subject": subject,
+          "loss": _number(loss[s, f]),
+          "accuracy": _number(accuracy[s, f]),
+          **({} if stopped == NEVER else {"stopped_at": stopped}),
+        }
 
-  def _lines(self, epoch: int) -> Iterable[str]:
-    if not self._path.is_file():
-      return
-    for line in self._path.read_text(encoding="utf-8").splitlines(keepends=True):
-      try:
-        row = json.loads(line)
-      except json.JSONDecodeError:
-        return
-      if row["epoch"] <= epoch and line.endswith("\n"):
-        yield line
 
-  def _check(self, sums: Sums, step: int, epoch: int) -> None:
-    if np.all(sums.first_bad == NEVER):
+def _lines(path: pathlib.Path, epoch: int) -> Iterable[str]:
+  if not path.is_file():
+    return
+  for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    try:
+      row = json.loads(line)
+    except json.JSONDecodeError:
       return
-    s, f = map(int, np.unravel_index(np.argmin(sums.first_bad), sums.first_bad.shape))
-    others = int(np.sum(sums.first_bad != NEVER)) - 1
-    raise TrainingError(
-      f"The training loss of fold {self._subjects[f]} (seed {self._seeds[s]}) is not finite from"
-      f" step {sums.first_bad[s, f]} on (in the chunk that ends with epoch {epoch}, step {step})"
-      + (f"; so are those of {others} other folds" if others else "")
-      + ". Lower config.optimizer.learning_rate or change config.model.norm. Checkpoints from"
-      " before that chunk are intact."
-    )
+    if row["epoch"] <= epoch and line.endswith("\n"):
+      yield line
+
+
+def _split(sums: Sums, parts: int) -> list[Sums]:
+  """Leaves [S, P F] -> P times leaves [S, F]."""
+  columns = [np.split(leaf, parts, axis=1) for leaf in sums]
+  return [Sums(*leaves) for leaves in zip(*columns, strict=True)]
 
 
 def _number(value: np.floating) -> float | None:

@@ -1,10 +1,13 @@
-"""The host's side of training: chunks of epochs, the bar, the log, checkpoints."""
+"""The host's side of training: chunks of epochs, the bar, the log, checkpoints, the way to stop."""
 
+import signal
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from mer_jax import distributed, interrupts
+from mer_jax.errors import Interrupted
 from mer_jax.progress import progress
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
@@ -30,45 +33,59 @@ class Plan(NamedTuple):
 def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: History) -> FoldState:
   """Trains every fold to the end of `plan`.
 
-  In this order: (1) the newest checkpoint, or a fresh state; (2) the log is cut back to it;
-  (3) chunk after chunk, each dispatched before the one before it is logged; (4) a checkpoint when
-  it is due, never of a state whose losses have not been checked.
+  In this order: (1) the newest checkpoint that can be read, or a fresh state; (2) the log is cut
+  back to it; (3) chunk after chunk, each dispatched before the one before it is logged; (4) a
+  checkpoint when it is due, or when a signal asks to stop. Nothing crosses between host and device
+  meanwhile that is not meant to.
 
   Returns:
     The state after the last epoch, leaves [S, F', ...]: bitwise the same with and without a stop
     in between.
 
   Raises:
-    TrainingError: a loss is not finite.
+    Interrupted: SIGINT or SIGTERM came; what was dispatched is finished and saved.
+    WorkdirError: the log or a checkpoint cannot be written.
   """
   layout = program.layout
   per_epoch = steps_per_epoch(len(program.data.labels), program.recipe.batch_size)
-  epoch = checkpoints.latest() or 0
-  state = checkpoints.restore(epoch, program.init, layout) if epoch else program.init()
-  history.rewind(epoch)
+  epoch, state = checkpoints.restore(program.init, layout)
+  if distributed.is_main():
+    history.rewind(epoch)
   pending: tuple[int, int, Sums] | None = None
-  with progress(plan.epochs, "training", "epoch", initial=epoch) as bar:
+  with (
+    interrupts.finishing("the chunk of epochs under way") as asked,
+    progress(plan.epochs, "training", "epoch", initial=epoch, shown=distributed.is_main()) as bar,
+    jax.transfer_guard("disallow"),
+  ):
 
     def log(chunk: tuple[int, int, Sums] | None) -> None:
       if chunk is None:
         return
       before, after, sums = chunk
-      sums = jax.tree.map(lambda x: np.asarray(x)[:, : layout.folds], sums)
-      history.append(before // plan.chunk_epochs, after, after * per_epoch, sums)
+      sums = jax.tree.map(lambda x: x[:, : layout.folds], distributed.fetch(sums))
+      if distributed.is_main():
+        history.append(before // plan.chunk_epochs, after, after * per_epoch, sums)
       bar.update(after - before)
       bar.set_postfix_str(f"loss {np.sum(sums.loss) / max(np.sum(sums.steps), 1):.3f}")
 
-    while epoch < plan.epochs:
+    last = epoch == plan.epochs
+    while not last:
       until = min(_next_multiple(epoch, plan.chunk_epochs), plan.epochs)
       state, sums = program.train(state, epoch * per_epoch, (until - epoch) * per_epoch)
       log(pending)
       pending = (epoch, until, sums)
-      due = until // plan.checkpoint_every > epoch // plan.checkpoint_every
-      epoch = until
-      if due or epoch == plan.epochs:
+      last = until == plan.epochs or distributed.largest(asked.signal) > 0
+      if last or until // plan.checkpoint_every > epoch // plan.checkpoint_every:
         log(pending)
         pending = None
-        checkpoints.save(epoch, state, layout)
+        checkpoints.save(until, state, layout)
+      epoch = until
+  if number := distributed.largest(asked.signal):  # whichever process it came to
+    checkpoints.wait()
+    raise Interrupted(
+      f"{signal.Signals(number).name} stopped the training after epoch {epoch} of"
+      f" {plan.epochs}, which is saved. The same command goes on from there."
+    )
   return state
 
 

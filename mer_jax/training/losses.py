@@ -8,7 +8,7 @@ BALANCES = ("none", "class_weights")
 
 
 def weighted(
-  logits: jax.Array, labels: jax.Array, weights: jax.Array, focal_gamma: float
+  logits: jax.Array, labels: jax.Array, weights: jax.Array, focal_gamma: jax.Array | None
 ) -> jax.Array:
   """Weighted mean of the categorical cross-entropy over the examples that count.
 
@@ -20,14 +20,16 @@ def weighted(
     logits: float [B, K].
     labels: int32 [B].
     weights: float [B], 0 for clips that must not count.
-    focal_gamma: exponent gamma >= 0.
+    focal_gamma: exponent gamma >= 0, a float scalar; None: plain cross-entropy.
 
   Returns:
     float scalar; 0 if nothing counts.
   """
   loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-  if focal_gamma:
-    loss = loss * jnp.power(-jnp.expm1(-loss), focal_gamma)
+  if focal_gamma is not None:
+    # 0^gamma has no finite slope for gamma < 1, which a fold of a sweep may have.
+    wrong = jnp.maximum(-jnp.expm1(-loss), jnp.finfo(loss.dtype).tiny)
+    loss = loss * jnp.power(wrong, focal_gamma)
   return jnp.sum(weights * loss) / jnp.maximum(jnp.sum(weights > 0), 1)
 
 

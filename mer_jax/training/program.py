@@ -1,13 +1,15 @@
-"""All folds and seeds as one program: a jitted chunk of steps, and a jitted prediction.
+"""All folds, settings and seeds as one program: a jitted chunk of steps, and a jitted prediction.
 
-Inside each device: seeds one after another, blocks of folds one after another, the folds of a block
-vmapped. The innermost loop runs over steps, so that a block's parameters stay in cache while it
-trains. The trip count of that loop is an argument: chunks of any length share one compilation.
+The folds of every setting stand one after another along the one axis "fold": F' = P F and dummies.
+Inside each device: groups of seeds one after another, blocks of folds one after another, the seeds
+of a group and the folds of a block vmapped. The innermost loop runs over steps, so that a block's
+parameters stay in cache while it trains. The trip count of that loop is an argument: chunks of any
+length share one compilation.
 """
 
 import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
+from mer_jax import distributed
 from mer_jax.errors import DataError
 from mer_jax.training import fold as one
 from mer_jax.training.fold import Data, Fold, FoldState, Recipe, Sums
@@ -29,7 +32,7 @@ class Program(NamedTuple):
     recipe: what does not change from step to step.
     layout: folds on devices, F' = layout.padded.
     seeds: uint32 [S], the seeds.
-    folds: identity [F'] and weights [F', N], on the devices.
+    folds: identity [F'], weights [F', N] and hyper-parameters [F'] each, on the devices.
     data: all clips, on every device.
     held_out: int32 [F', M / B', B'], the clips each fold holds out in batches of B' <= B, filled up
       with repetitions of clip 0.
@@ -49,7 +52,7 @@ class Program(NamedTuple):
 
   def train(self, state: FoldState, first_step: int, num_steps: int) -> tuple[FoldState, Sums]:
     """`num_steps` steps from `first_step` on; `state` is donated. Sums have leaves [S, F']."""
-    span = jax.device_put(
+    span = distributed.put(
       np.array([first_step, first_step + num_steps], np.int32), self.layout.replicated
     )
     return _train(self.recipe, self.layout, self.seeds, self.folds, self.data, span, state)
@@ -67,34 +70,46 @@ def build(
   held_out: np.ndarray,
   inputs: dict[str, np.ndarray],
   labels: np.ndarray,
+  hyper: Mapping[str, Sequence[float]],
 ) -> Program:
   """Puts clips and folds on the devices.
 
   Args:
     recipe: model, optimiser, batches; its `fewest` is set here.
-    layout: from layout.arrange(F, ...).
+    layout: from layout.arrange(P F, ...).
     seeds: S seeds, each in [0, 2^32).
-    fold_names: F names; a fold's randomness is drawn from its name.
+    fold_names: F names; a fold's randomness is drawn from its name, whatever its setting.
     held_out: bool [F, N], True where fold f must not learn from clip n.
     inputs: arrays [N, ...].
     labels: int [N].
+    hyper: P values of each hyper-parameter, one for each setting; see fold.Fold.
 
   Raises:
     DataError: an input is not finite.
   """
   _check_finite(inputs)
+  settings = layout.folds // len(fold_names)
   dummies = layout.padded - layout.folds
-  names = [*fold_names, *(f"dummy {i}" for i in range(dummies))]
+  names = [*(list(fold_names) * settings), *(f"dummy {i}" for i in range(dummies))]
   identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
+  held_out = np.tile(held_out, (settings, 1))
   weights = np.zeros((layout.padded, len(labels)), np.float32)
   weights[: layout.folds] = ~held_out
+  of_fold = {
+    name: np.pad(np.repeat(np.asarray(values, np.float32), len(fold_names)), (0, dummies), "edge")
+    for name, values in hyper.items()
+  }
   fewest = int((~held_out).sum(axis=1).min())
-  put = jax.device_put
+  put = distributed.put
   return Program(
     recipe=recipe._replace(fewest=fewest),
     layout=layout,
     seeds=put(np.asarray(seeds, np.uint32), layout.replicated),
-    folds=Fold(put(identity, layout.by_fold), put(weights, layout.by_fold)),
+    folds=Fold(
+      put(identity, layout.by_fold),
+      put(weights, layout.by_fold),
+      {name: put(values, layout.by_fold) for name, values in of_fold.items()},
+    ),
     data=Data(
       {name: put(array, layout.replicated) for name, array in inputs.items()},
       put(np.asarray(labels, np.int32), layout.replicated),
@@ -107,7 +122,7 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
   """Turns predictions by fold [S, F, M, K] into predictions by clip, float32 [S, N, K].
 
   Args:
-    probabilities: what Program.predict returned, dummies cut off.
+    probabilities: what Program.predict returned, cut to the F folds of one setting.
     held_out: bool [F, N]; every clip is held out by exactly one fold.
   """
   seeds, _, _, classes = probabilities.shape
@@ -193,7 +208,7 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state):
       blocks = _split(layout, (folds, state))
       return _join(jax.lax.map(partial(of_block, seed), blocks))
 
-    return jax.lax.map(of_seed, (seeds, state))
+    return jax.lax.map(of_seed, (seeds, state), batch_size=layout.seeds_at_once)
 
   specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS)
   return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state)

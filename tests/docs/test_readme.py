@@ -189,11 +189,23 @@ def test_what_a_run_leaves_behind_is_what_the_readme_says(ran, sandbox):
 
 def test_seeds_and_devices_are_those_asked_for(ran, sandbox):
   runs = sandbox / "runs"
-  metrics = json.loads((runs / "only_cnn" / "metrics.json").read_text())
+  metrics = json.loads((runs / "branches" / "model.branch=cnn" / "metrics.json").read_text())
   assert metrics["seeds"] == [0, 1]
   environment = json.loads((runs / "four_devices" / "environment.json").read_text())
   # Never more devices than folds: three people were drawn.
   assert len(environment["devices"]) == 3
+
+
+@pytest.mark.parametrize(("study", "rows"), [("rates", 3), ("branches", 2)])
+def test_sweeps_and_variants_leave_what_the_readme_says(ran, sandbox, study, rows):
+  folder = sandbox / "runs" / study
+  with open(folder / "comparison.csv", encoding="utf-8") as file:
+    names = [row["name"] for row in csv.DictReader(file)]
+  assert len(names) == rows
+  for name in names:
+    assert (folder / name / "report.html").is_file()
+  for name in re.findall(r"`(comparison\.\w+)`", TEXT):
+    assert (folder / name).is_file()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,16 @@ import pytest
 from hypothesis.extra import numpy as st_numpy
 
 from mer_jax.clips import Clips
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation.megc_log import write_megc_log, write_megc_logs
-from mer_jax.evaluation.predictions import Predictions, check, predictions_of, read_csv, write_csv
+from mer_jax.evaluation.predictions import (
+  Predictions,
+  check,
+  made,
+  predictions_of,
+  read_csv,
+  write_csv,
+)
 from mer_jax.protocols import Split
 
 HEADER = "seed,dataset,subject,clip,label,prediction,p_negative,p_positive"
@@ -41,6 +48,8 @@ def arbitrary(draw):
   r = len(keys)
   classes = st_numpy.arrays(np.int64, r, elements=st.integers(0, k - 1))
   unit = st.floats(0, 1, width=32)
+  gap = draw(st_numpy.arrays(np.bool_, r))
+  p = draw(st_numpy.arrays(np.float32, (r, k), elements=unit))
   seed, dataset, subject, clip = zip(*keys, strict=True)
   return Predictions(
     np.array(seed),
@@ -48,8 +57,8 @@ def arbitrary(draw):
     np.array(subject),
     np.array(clip),
     draw(classes),
-    draw(classes),
-    draw(st_numpy.arrays(np.float32, (r, k), elements=unit)),
+    np.where(gap, -1, draw(classes)),
+    np.where(gap[:, None], np.float32(np.nan), p),
     tuple(draw(st.lists(NAMES, min_size=k, max_size=k, unique=True))),
   )
 
@@ -72,7 +81,9 @@ def test_round_trip_is_exact(tmp_path, predictions):
   np.testing.assert_array_equal(found.label, predictions.label[order])
   np.testing.assert_array_equal(found.prediction, predictions.prediction[order])
   assert found.probabilities.dtype == np.float32
-  assert found.probabilities.tobytes() == predictions.probabilities[order].tobytes()
+  there = made(found)
+  assert found.probabilities[there].tobytes() == predictions.probabilities[order][there].tobytes()
+  assert np.isnan(found.probabilities[~there]).all()
   write_csv(tmp_path / "predictions.csv", found)
   assert (tmp_path / "predictions.csv").read_bytes() == first
 
@@ -119,8 +130,33 @@ def test_predictions_of_a_split():
   ]
   np.testing.assert_array_equal(found.probabilities, p.reshape(4, 2))
   check(found)
+  p[1, 0] = np.nan
+  stopped = predictions_of([3, 9], split, p)
+  np.testing.assert_array_equal(stopped.prediction, [1, 0, -1, 1])
+  check(stopped)
+  p[1, 0, 0] = 0.5  # half a row is no gap but a fault
+  with pytest.raises(DataError, match=r"casme2/sub01/EP02_01f \(seed 9\).*expected finite"):
+    check(predictions_of([3, 9], split, p))
   with pytest.raises(DataError, match=r"shape \(2, 2, 2\); expected \(1, 2, 2\)"):
     predictions_of([3], split, p)
+
+
+def test_a_clip_without_a_prediction_keeps_an_empty_row(tmp_path):
+  predictions = small(seeds=(0,))
+  gap = predictions.subject == "sub10"
+  predictions.prediction[gap], predictions.probabilities[gap] = -1, np.nan
+  check(predictions)
+  write_csv(tmp_path / "predictions.csv", predictions)
+  assert (tmp_path / "predictions.csv").read_text().splitlines() == [
+    HEADER,
+    "0,casme2,sub02,a,1,0,0.899999976,0.100000024",
+    "0,casme2,sub10,a,0,,,",
+    "0,smic,s02,b,1,1,0.100000001,0.899999976",
+  ]
+  found = read_csv(tmp_path / "predictions.csv")
+  np.testing.assert_array_equal(found.prediction, [0, -1, 1])
+  assert np.isnan(found.probabilities[1]).all()
+  np.testing.assert_array_equal(made(found), [True, False, True])
 
 
 def test_text_of_the_file(tmp_path):
@@ -147,6 +183,13 @@ def test_text_of_the_file(tmp_path):
     ("0,casme2,sub01,EP02_01f,1,0,nan,0.25", "probability is 'nan'"),
     ("0,casme2,sub01,EP02_01f,1,0,1.5,0.25", "probability is '1.5'"),
     ("0,casme2,sub01,EP02_01f,1,0,,0.25", "probability is ''"),
+    ("0,casme2,sub01,EP02_01f,1,0,,", "probability is ''"),
+    ("0,casme2,sub01,EP02_01f,1,,,0.25", "probability is ''"),
+    ("0,casme2,sub01,EP02_01f,1,,0.75,0.25", "prediction is ''"),
+    ("0,casme2,sub01,EP02_01f,1,-1,,", "probability is ''"),
+    ("0,casme2,sub01,EP02_01f,1,-1,0.75,0.25", r"prediction is -1; expected one of 0\.\.1"),
+    ("0,casme2,sub01,EP02_01f,,,,", "label is ''"),
+    (",casme2,sub01,EP02_01f,1,,,", "seed is ''"),
     ("9" * 30 + ",casme2,sub01,EP02_01f,1,0,0.75,0.25", "seed is '9+'"),
     (GOOD, "already stand in line 2"),
   ],
@@ -200,6 +243,15 @@ def test_absent_file(tmp_path):
     ({"probabilities": np.zeros((6, 3), np.float32)}, r"\(6, 3\); expected \(6, 2\)"),
     ({"probabilities": np.full((6, 2), np.nan, np.float32)}, "smic/s02/b.*finite"),
     ({"prediction": np.full(6, 2)}, r"prediction of smic/s02/b \(seed 0\) is 2"),
+    ({"prediction": np.full(6, -1)}, "expected NaN only"),
+    ({"prediction": np.full(6, -2)}, r"prediction of smic/s02/b \(seed 0\) is -2"),
+    ({"label": np.full(6, -1)}, r"label of smic/s02/b \(seed 0\) is -1"),
+    (
+      {"prediction": np.full(6, -1), "probabilities": np.tile(np.float32([np.nan, 0.5]), (6, 1))},
+      "expected NaN only",
+    ),
+    ({"probabilities": np.tile(np.float32([np.nan, 0.5]), (6, 1))}, "expected finite"),
+    ({"probabilities": np.full((6, 2), np.inf, np.float32)}, "expected finite"),
     ({"label": np.full(6, 0.5)}, "integer"),
     ({"seed": np.zeros(6, int)}, "two predictions for casme2/sub02/a"),
     ({"class_names": ("a", "a")}, "share a name"),
@@ -222,7 +274,7 @@ def test_a_failing_disk_leaves_the_old_file(tmp_path, monkeypatch):
     raise OSError(28, "No space left on device")
 
   monkeypatch.setattr(os, "fsync", full)
-  with pytest.raises(OSError, match="No space"):
+  with pytest.raises(WorkdirError, match="No space"):
     write_csv(path, small())
   assert path.read_bytes() == before
   assert list(tmp_path.iterdir()) == [path]
@@ -238,3 +290,16 @@ def test_megc_log(tmp_path):
   )
   with pytest.raises(DataError, match="holds one seed"):
     write_megc_log(tmp_path / "log", predictions)
+
+
+def test_megc_log_leaves_out_what_has_no_prediction(tmp_path):
+  predictions = small()
+  gap = (predictions.subject == "sub10") | (predictions.seed == 1)
+  predictions.prediction[gap], predictions.probabilities[gap] = -1, np.nan
+  (path,) = write_megc_logs(tmp_path, predictions)
+  assert path.name == "megc2019_seed0.log"
+  assert path.read_text() == "casme2 sub02\na 1 1\n\nsmic s02\nb 1 1\n"
+  alone = predictions._replace(seed=np.arange(6)[::-1] // 3)  # the first three, seed 1 now
+  with pytest.raises(DataError, match="would be empty"):
+    write_megc_log(tmp_path / "log", Predictions(*(f[3:] for f in alone[:7]), alone.class_names))
+  assert not (tmp_path / "log").exists()

@@ -4,7 +4,7 @@ import os
 import numpy as np
 import pytest
 
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation import metrics
 from mer_jax.evaluation.predictions import Predictions, read_csv, select, write_csv
 from mer_jax.evaluation.summary import fold_ids, summarise, write_json
@@ -126,6 +126,93 @@ def test_seeds_that_predicted_other_clips():
     summarise(predictions._replace(label=label))
 
 
+def stopped(predictions, *folds) -> Predictions:
+  """`predictions` after the (seed, dataset, subject) of `folds` were stopped."""
+  keys = zip(predictions.seed, predictions.dataset, predictions.subject, strict=True)
+  gap = np.array([(int(s), str(d), str(p)) in folds for s, d, p in keys])
+  return predictions._replace(
+    prediction=np.where(gap, -1, predictions.prediction),
+    probabilities=np.where(gap[:, None], np.nan, predictions.probabilities).astype(np.float32),
+  )
+
+
+def test_a_complete_run_says_that_nothing_is_missing():
+  summary = summarise(made_up())
+  assert summary["missing"] == []
+  assert summary["seeds_scored"] == summary["seeds"]
+  for table in (summary["pooled"], *summary["per_dataset"].values()):
+    assert table["clips"] == table["clips_in_all"]
+    assert set(table["clips_missing"].values()) == {0}
+
+
+def test_scores_with_a_gap_are_those_of_the_clips_that_have_a_prediction():
+  predictions = made_up(seeds=1)
+  gap = stopped(predictions, (7, "samm", "s2"), (7, "casme2", "s5"))
+  there = gap.prediction >= 0
+  found, expected = summarise(gap), summarise(select(predictions, there))
+  for part in ("pooled", "majority", "fold_mean"):
+    for key in expected[part]:
+      if key not in ("clips_in_all", "clips_missing"):
+        assert found[part][key] == expected[part][key]
+  for dataset, entry in expected["per_dataset"].items():
+    for key in (*metrics.SCORES, "clips", "confusion", "per_class", "majority"):
+      assert found["per_dataset"][dataset][key] == entry[key]
+  assert (found["clips"], found["folds"]) == (len(there), 12)
+  assert found["pooled"]["clips"] == there.sum()
+  assert found["pooled"]["clips_in_all"] == len(there)
+  assert found["pooled"]["clips_missing"] == {"7": int((~there).sum())}
+  named = [(e["seed"], e["dataset"], e["subject"]) for e in found["missing"]]
+  assert named == [(7, "casme2", "s5"), (7, "samm", "s2")]
+  assert sum(entry["clips"] for entry in found["missing"]) == (~there).sum()
+
+
+def test_a_gap_follows_from_the_csv_alone(tmp_path):
+  gap = stopped(
+    made_up(), (7, "samm", "s2"), *((9, d, f"s{i}") for d in ("samm", "casme2") for i in range(6))
+  )
+  write_json(tmp_path / "metrics.json", summarise(gap))
+  write_csv(tmp_path / "predictions.csv", gap)
+  again = summarise(read_csv(tmp_path / "predictions.csv"))
+  assert json.loads((tmp_path / "metrics.json").read_text()) == again
+
+
+def test_a_seed_none_of_whose_folds_ended_counts_nowhere():
+  predictions = made_up(seeds=3)
+  every = [(8, d, f"s{i}") for d in ("samm", "casme2") for i in range(6)]
+  found = summarise(stopped(predictions, *every))
+  others = summarise(select(predictions, predictions.seed != 8))
+  assert found["seeds"] == [7, 8, 9]
+  assert found["seeds_scored"] == [7, 9]
+  assert list(found["per_seed"]) == ["7", "9"]
+  assert found["fold_mean"] == others["fold_mean"]
+  for key in (*metrics.SCORES, "std", "confusion", "per_class", "clips"):
+    assert found["pooled"][key] == others["pooled"][key]
+  assert found["pooled"]["clips_missing"] == {"7": 0, "8": found["clips"], "9": 0}
+
+
+def test_one_scored_seed_has_no_spread():
+  every = [(7, d, f"s{i}") for d in ("samm", "casme2") for i in range(6)]
+  found = summarise(stopped(made_up(seeds=2), *every))
+  assert found["pooled"]["std"] is None
+  assert found["seeds_scored"] == [8]
+
+
+def test_a_dataset_without_a_prediction_has_no_score():
+  found = summarise(stopped(made_up(seeds=1), *((7, "samm", f"s{i}") for i in range(6))))
+  samm = found["per_dataset"]["samm"]
+  assert [samm[key] for key in metrics.SCORES] == [None] * 5
+  assert samm["clips"] == 0 < samm["clips_in_all"]
+  assert samm["majority"]["class"] is None
+  assert np.sum(samm["confusion"]) == 0
+  assert found["per_dataset"]["casme2"]["uf1"] == found["pooled"]["uf1"]
+
+
+def test_nothing_but_gaps():
+  every = [(s, d, f"s{i}") for s in (7, 8) for d in ("samm", "casme2") for i in range(6)]
+  with pytest.raises(DataError, match=r"None of the \d+ clips has a prediction"):
+    summarise(stopped(made_up(seeds=2), *every))
+
+
 def test_no_predictions():
   predictions = made_up()
   with pytest.raises(DataError, match="no predictions"):
@@ -139,6 +226,6 @@ def test_a_failing_disk_leaves_the_old_file(tmp_path, monkeypatch):
     raise OSError(28, "No space left on device")
 
   monkeypatch.setattr(os, "fsync", full)
-  with pytest.raises(OSError, match="No space"):
+  with pytest.raises(WorkdirError, match="No space"):
     write_json(tmp_path / "metrics.json", summarise(made_up()))
   assert json.loads((tmp_path / "metrics.json").read_text()) == {"old": 1}

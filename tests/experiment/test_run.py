@@ -208,11 +208,74 @@ def test_a_class_without_a_clip_is_named(config, tmp_path, monkeypatch):
     mer_jax.run(config, tmp_path, quiet=True)
 
 
-def test_a_loss_that_explodes_names_fold_and_step(config, tmp_path):
-  config.optimizer.learning_rate = 1e30
-  with pytest.raises(errors.TrainingError, match=r"casme2/sub\d+ .*step \d+"):
+def test_settings_of_a_sweep_leave_what_runs_of_their_own_would(config, tmp_path):
+  config.sweep.learning_rate = (0.003, 0.03)
+  together = experiment.run(config, tmp_path / "sweep", quiet=True)
+  assert list(together) == ["learning_rate=0.003", "learning_rate=0.03"]
+  config.sweep.learning_rate = ()
+  config.optimizer.learning_rate = 0.03
+  experiment.run(config, tmp_path / "alone", quiet=True)
+  point = tmp_path / "sweep" / "learning_rate=0.03"
+  left = {path.name for path in (tmp_path / "alone").iterdir()} - {"checkpoints"}
+  assert {path.name for path in point.iterdir()} == left
+  alone = tmp_path / "alone"
+  one, other = (evaluation.read_csv(path / "predictions.csv") for path in (point, alone))
+  np.testing.assert_array_equal(one.clip, other.clip)
+  np.testing.assert_allclose(one.probabilities, other.probabilities, rtol=1e-3, atol=1e-5)
+  stored = [json.loads((path / "config.json").read_text()) for path in (point, alone)]
+  assert stored[0]["hash"] == stored[1]["hash"]
+
+
+def test_a_setting_that_diverges_leaves_a_gap_and_a_code(config, tmp_path):
+  done = subprocess.run(
+    command(config, tmp_path / "run", "--config.sweep.learning_rate=(0.01,1e30)"),
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == errors.TrainingError.exit_code, done.stderr
+  assert "learning_rate=1e+30: " in done.stderr
+  assert "learning_rate=0.01" not in done.stderr
+  assert "Traceback" not in done.stderr
+  good, bad = (tmp_path / "run" / f"learning_rate={rate}" for rate in ("0.01", "1e+30"))
+  assert not json.loads((good / "metrics.json").read_text())["missing"]
+  assert np.any(evaluation.read_csv(bad / "predictions.csv").prediction == -1)
+
+
+def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monkeypatch, capsys):
+  build = experiment.build_program
+
+  def one_fold_explodes(*args):
+    program = build(*args)
+    rate = program.folds.hyper["learning_rate"].at[0].set(1e30)
+    hyper = program.folds.hyper | {"learning_rate": rate}
+    return program._replace(folds=program.folds._replace(hyper=hyper))
+
+  monkeypatch.setattr(experiment, "build_program", one_fold_explodes)
+  with pytest.raises(errors.TrainingError, match=r"casme2/sub01 \(seed 0\)\. "):
+    mer_jax.run(config, tmp_path)
+  missing = json.loads((tmp_path / "metrics.json").read_text())["missing"]
+  assert [entry["subject"] for entry in missing] == ["sub01"]
+  assert "sub01" in capsys.readouterr().out
+  assert "sub01" in (tmp_path / "report.html").read_text()
+  # started again, it ends the same way
+  with pytest.raises(errors.TrainingError, match=r"casme2/sub01"):
     mer_jax.run(config, tmp_path, quiet=True)
-  assert not (tmp_path / "predictions.csv").exists()
+
+
+@pytest.mark.parametrize(
+  ("field", "values", "says"),
+  [
+    ("learning_rate", (0.1, 0.1), "learning_rate=0.1 twice"),
+    ("learning_rate", (0.1, -1.0), "learning_rate is -1.0"),
+    ("dropout", (0.1, 1.0), "lies in"),
+    ("momentum", ("much",), "must be numbers"),
+  ],
+)
+def test_values_of_a_sweep_that_cannot_be_are_named(config, tmp_path, field, values, says):
+  config.sweep[field] = values
+  with pytest.raises(errors.ConfigError, match=says):
+    experiment.run(config, tmp_path / "run", quiet=True)
+  assert not (tmp_path / "run").exists()
 
 
 def test_an_input_that_does_not_fit_the_model_is_named(config, tmp_path):

@@ -15,6 +15,11 @@ def make_predictions():
 
 
 @pytest.fixture
+def make_gap():
+  return without
+
+
+@pytest.fixture
 def make_clips():
   return clips
 
@@ -62,6 +67,14 @@ def predictions(
   p[np.arange(len(label)), said] = 0.9
   dataset, subject, clip = np.tile(keys, (len(seeds), 1)).T
   return Predictions(np.repeat(seeds, n), dataset, subject, clip, label, said, p, tuple(names))
+
+
+def without(run: Predictions, folds) -> Predictions:
+  """`run` after the (seed, dataset, subject) of `folds` were stopped."""
+  keys = zip(run.seed, run.dataset, run.subject, strict=True)
+  gap = np.array([(int(seed), str(d), str(s)) in set(folds) for seed, d, s in keys])
+  p = np.where(gap[:, None], np.nan, run.probabilities).astype(np.float32)
+  return run._replace(prediction=np.where(gap, -1, run.prediction), probabilities=p)
 
 
 def clips(run: Predictions, length: int = 9, channels: str = GRAY, synthetic: bool = True) -> Clips:

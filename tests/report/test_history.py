@@ -80,3 +80,22 @@ def test_learned_counts_trainings_below_their_prior():
   trained = history.History(np.array([1, 2]), loss, 1 - loss, ["a", "b"], 0)
   reference = curves.Prior(np.array([0.6, 0.6]), np.array([0.5, 0.5]))
   assert curves.learned(trained, reference) == (2, 4)
+
+
+def test_a_training_that_was_stopped(tmp_path):
+  path = tmp_path / "history.jsonl"
+  ended = {"loss": None, "stopped_at": 17}
+  path.write_text(
+    "".join(
+      line(chunk, seed, fold, **(ended if (seed, fold) == (4, 1) and chunk else {}))
+      for chunk in range(3)
+      for seed in (3, 4)
+      for fold in (0, 1)
+    )
+  )
+  found = history.read(path)
+  assert dict(found.stopped) == {(1, 1): 17}
+  np.testing.assert_array_equal(found.loss[1, 1], [0.5, np.nan, np.nan])
+  assert np.isfinite(found.loss).sum() == 10
+  assert found.unreadable == 0
+  assert curves.learned(found, curves.Prior(np.ones(2), np.ones(2))) == (3, 4)

@@ -1,5 +1,6 @@
 import html.parser
 import io
+import json
 import os
 import re
 
@@ -232,7 +233,7 @@ def test_a_failing_disk_leaves_the_old_page(make_predictions, make_workdir, monk
     raise OSError(28, "No space left on device")
 
   monkeypatch.setattr(os, "fsync", full)
-  with pytest.raises(OSError, match="No space"):
+  with pytest.raises(WorkdirError, match="No space"):
     page.write(workdir, remarks=["new"])
   assert (workdir / "report.html").read_bytes() == before
   left = [path for path in workdir.rglob("*") if ".tmp" in path.name]
@@ -245,3 +246,74 @@ def test_settings_of_matplotlib_are_given_back(make_predictions, make_workdir):
   before = dict(mpl.rcParams)
   page.write(make_workdir(make_predictions()))
   assert dict(mpl.rcParams) == before
+
+
+ALL_BUT_ONE = [
+  (0, "casme2", "sub00"),
+  (0, "smic", "sub00"),
+  (0, "smic", "sub01"),
+  (1, "smic", "sub00"),
+]
+
+
+def stopped_history(workdir, folds, step=5):
+  """Rewrites history.jsonl as training leaves it whose `folds` were stopped after one chunk."""
+  path = workdir / "history.jsonl"
+  lines = [json.loads(line) for line in path.read_text().splitlines()]
+  for line in lines:
+    if (line["seed"], *line["subject"].split("/")) in folds and line["chunk"]:
+      line |= {"loss": None, "accuracy": None, "stopped_at": step}
+  path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_gap_stands_before_every_number(make_predictions, make_clips, make_workdir, make_gap):
+  run = make_gap(make_predictions(seeds=(0, 1)), ALL_BUT_ONE)
+  workdir = make_workdir(run)
+  stopped_history(workdir, ALL_BUT_ONE)
+  found = written(workdir, clips=make_clips(run), remarks=["Synthetic data."])
+  gap = table.gap(summarise(run))
+  assert "4 to 12 of 20 clips, in 2 of 2 seeds, have no prediction" in gap
+  assert "casme2/sub00 (seed 0)" in gap
+  text = " ".join(found.text.split())
+  places = [text.index(said) for said in (gap, "Synthetic data.", "majority class")]
+  assert places == sorted(places)
+  assert text.count("over 8–16 of 20 clips") == 3  # each headline
+  for said in ("0 (8 of 20 clips)", "1 (16 of 20 clips)", "hatched", "4 trainings were stopped"):
+    assert said in text
+  assert "values of the loss are missing" not in text
+  assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
+  assert "1 without a prediction" in " ".join(found.alts)  # smic/sub00, in both seeds
+
+
+def test_a_page_without_a_gap_says_nothing_of_one(make_predictions, make_workdir):
+  found = written(make_workdir(make_predictions()))
+  for word in ("gap", "stopped", "hatched", "prediction, because"):
+    assert word not in found.text
+
+
+@pytest.mark.parametrize(
+  "folds",
+  [
+    [(0, "casme2", f"sub0{s}") for s in range(3)],  # the first seed predicted only smic
+    [(0, d, f"sub0{s}") for d, n in (("casme2", 3), ("smic", 2)) for s in range(n)],  # nothing
+    [(seed, "smic", f"sub0{s}") for seed in (0, 1) for s in range(2)],  # nobody predicted smic
+    [(seed, "casme2", f"sub0{s}") for seed in (0, 1) for s in (0, 1)],
+  ],
+)
+def test_figures_of_odd_gaps(make_predictions, make_clips, make_workdir, make_gap, folds):
+  run = make_gap(make_predictions(seeds=(0, 1)), folds)
+  workdir = make_workdir(run)
+  stopped_history(workdir, folds)
+  found = written(workdir, clips=make_clips(run))
+  assert len(found.alts) == 4
+  assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
+
+
+def test_strips_show_clips_that_were_predicted(make_predictions, make_clips, make_gap):
+  folds = [(0, "casme2", f"sub0{s}") for s in range(3)]
+  run = make_gap(make_predictions(), folds)
+  chosen = strips.choose(make_clips(run), run)
+  assert chosen
+  assert all(run.dataset[row] == "smic" for _, row in chosen)
+  every = [*folds, (0, "smic", "sub00"), (0, "smic", "sub01")]
+  assert strips.choose(make_clips(run), make_gap(run, every)) == []

@@ -68,3 +68,45 @@ def test_numbers():
   ]
   assert table.number(0.5, 0.0123) == ".5000 ±.0123"
   assert table.number(np.float64(0.25)) == ".2500"
+
+
+def test_a_gap_is_told_and_marked(make_predictions, make_gap):
+  run = make_predictions()
+  assert table.gap(summarise(run)) is None
+  run = make_gap(run, [(0, "casme2", "sub01"), (0, "smic", "sub00"), (0, "smic", "sub01")])
+  summary = summarise(run)
+  text = table.console(summary, run.class_names, ["Synthetic data."])
+  lines = text.splitlines()
+  assert lines[0] == "20 clips, 5 held-out subjects, 3 classes, 1 seed, with a gap"
+  rows = {row.name: row for row in table.rows(summary)}
+  assert rows["pooled"].clips == "8 of 20"
+  assert rows["casme2"].clips == "8 of 12"
+  assert rows["smic"].clips == "0 of 8"
+  assert rows["smic"].cells == ["–"] * 4
+  (said,) = [line for line in lines if line.startswith("Gap: ")]
+  assert "12 of 20 clips have no prediction" in said
+  assert "casme2/sub01, smic/sub00, smic/sub01." in said
+  assert lines.index(said) < lines.index("Note: Synthetic data.")
+
+
+def test_a_seed_that_lost_every_fold_is_named(make_predictions, make_gap):
+  run = make_predictions(seeds=(3, 4, 5))
+  lost = [(4, str(d), str(s)) for d, s in zip(run.dataset, run.subject, strict=True)]
+  summary = summarise(make_gap(run, lost))
+  assert "20 of 20 clips, in 1 of 3 seeds," in table.gap(summary)
+  assert "No fold of seed 4 ended" in table.gap(summary)
+  assert table.rows(summary)[0].clips == "20 of 20"
+
+
+def test_many_stopped_folds_are_not_all_named(make_predictions, make_gap):
+  run = make_predictions(subjects=(("casme2", 40),))
+  gap = table.gap(summarise(make_gap(run, [(0, "casme2", f"sub{s:02d}") for s in range(30)])))
+  assert gap.count("casme2/") == 8
+  assert "stopped in 30 folds" in gap
+  assert "and 22 more." in gap
+
+
+def test_an_absent_class_of_a_gap_is_no_absent_class_of_the_corpus(make_predictions, make_gap):
+  run = make_predictions(subjects=(("casme2", 3),), clips_each=1)
+  (note,) = table.notes(summarise(make_gap(run, [(0, "casme2", "sub01")])))
+  assert note.startswith("No predicted clip of positive in the pooled table")

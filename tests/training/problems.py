@@ -1,6 +1,6 @@
 """Tiny random problems, one for every model in the table."""
 
-import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,28 +61,25 @@ def program(
   devices: int = 1,
   block: int = 5,
   seeds: tuple[int, ...] = (0, 1),
-  learning_rate: float = 0.05,
+  hyper: Mapping[str, Sequence[float]] | None = None,
   **recipe: Any,
 ) -> training.Program:
-  """The LOSO of `given`, or some of its folds, ready to train."""
+  """The LOSO of `given`, or some of its folds, ready to train; `hyper` holds P values each."""
   name, options, _ = CASES[case]
+  hyper = {"learning_rate": [0.05], "momentum": [0.9]} if hyper is None else hyper
+  points = len(next(iter(hyper.values())))
   return training.build(
     training.Recipe(
       model=models.build(name, 3, options),
-      optimizer=_sgd(learning_rate),
+      optimizer=optimizers.build("sgd"),
       num_classes=3,
       **{"batch_size": 4, **recipe},
     ),
-    training.arrange(len(given.names[folds]), block, devices),
+    training.arrange(points * len(given.names[folds]), block, devices),
     seeds,
     given.names[folds],
     given.held_out[folds],
     given.inputs,
     given.labels,
+    hyper,
   )
-
-
-@functools.cache
-def _sgd(learning_rate: float):
-  """One object for each rate: programs are told apart by the identity of their optimiser."""
-  return optimizers.build("sgd", {"learning_rate": learning_rate, "momentum": 0.9})

@@ -1,22 +1,24 @@
-"""Stopped and resumed is uninterrupted, bit by bit; a loss that is not finite stops the run."""
+"""Stopped and resumed is uninterrupted, bit by bit, whoever stops it; what is logged meanwhile."""
 
 import json
 import shutil
+import signal
+import threading
 
 import jax
 import numpy as np
 import pytest
 from problems import CASES, problem, program
 
-from mer_jax import training
-from mer_jax.errors import TrainingError
+from mer_jax import interrupts, training
+from mer_jax.errors import Interrupted, TrainingError
 from mer_jax.training.fold import NEVER, Sums
 
 NAMES = tuple(f"casme2/sub{f:02d}" for f in range(5))
 
 
-def run(loso, folder, epochs, chunk=1, every=2):
-  history = training.History(folder / "history.jsonl", (0, 1), NAMES)
+def run(loso, folder, epochs, chunk=1, every=2, log=training.History):
+  history = log([folder / "history.jsonl"], (0, 1), NAMES)
   with training.Checkpoints(folder / "checkpoints", keep=2) as checkpoints:
     state = training.train(loso, training.Plan(epochs, chunk, every), checkpoints, history)
   return jax.device_get(state)
@@ -78,26 +80,139 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
   assert_same_bits(whole, run(program("ststnet", given), tmp_path / "killed", 4))
 
 
-def test_a_run_whose_loss_is_not_finite_stops_without_a_checkpoint(tmp_path):
-  with pytest.raises(TrainingError, match=r"fold casme2/sub\d+ \(seed [01]\).* step \d+"):
-    run(program("ststnet", problem("image"), learning_rate=1e30), tmp_path, 6, every=6)
+def test_a_run_that_diverges_everywhere_ends_without_a_checkpoint(tmp_path):
+  hyper = {"learning_rate": [1e30]}
+  with pytest.raises(TrainingError, match=r"casme2/sub\d+ \(seed [01]\) at step \d+"):
+    run(program("ststnet", problem("image"), hyper=hyper), tmp_path, 6, every=6)
   assert training.Checkpoints(tmp_path / "checkpoints").latest() is None
 
 
-def test_the_message_names_the_first_bad_fold_seed_and_step_and_nothing_is_logged(tmp_path):
-  history = training.History(tmp_path / "history.jsonl", (0, 1), NAMES)
+def test_stopped_folds_are_logged_and_the_end_of_all_names_the_first(tmp_path):
+  history = training.History([tmp_path / "history.jsonl"], (0, 1), NAMES)
   ones = np.ones((2, 5), np.float32)
-  first_bad = np.full((2, 5), NEVER)
-  first_bad[0, 2], first_bad[1, 3] = 9, 7
-  with pytest.raises(TrainingError, match=r"sub03 \(seed 1\) is not finite from step 7 .*1 other"):
-    history.append(0, 2, 10, Sums(ones, ones, ones, ones, first_bad))
-  assert not (tmp_path / "history.jsonl").exists()
+  stopped = np.full((2, 5), NEVER)
+  stopped[0, 2], stopped[1, 3] = 9, 7
+  history.append(0, 2, 10, Sums(ones, ones, ones, ones, stopped))
+  rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+  assert {(row["seed"], row["fold"]): row["stopped_at"] for row in rows if "stopped_at" in row} == {
+    (0, 2): 9,
+    (1, 3): 7,
+  }
+  stopped = np.minimum(stopped, 11)
+  with pytest.raises(TrainingError, match=r"first .* was casme2/sub03 \(seed 1\) at step 7"):
+    history.append(1, 4, 20, Sums(ones, ones, ones, ones, stopped))
 
 
 def test_a_fold_that_saw_nothing_in_a_chunk_has_no_loss(tmp_path):
-  history = training.History(tmp_path / "history.jsonl", (0,), NAMES[:1])
+  history = training.History([tmp_path / "history.jsonl"], (0,), NAMES[:1])
   zero = np.zeros((1, 1), np.float32)
   history.append(0, 1, 1, Sums(zero, zero, zero, zero, np.array([[NEVER]])))
   row = json.loads((tmp_path / "history.jsonl").read_text())
   assert row["loss"] is None
   assert row["accuracy"] is None
+
+
+def signalling(*numbers, at=2):
+  """A log that receives signals while it writes the chunk of epoch `at`."""
+
+  class Signalling(training.History):
+    def append(self, chunk, epoch, step, sums):
+      super().append(chunk, epoch, step, sums)
+      for number in numbers if epoch == at else ():
+        signal.raise_signal(number)
+
+  return Signalling
+
+
+def handlers():
+  return [signal.getsignal(number) for number in interrupts.SIGNALS]
+
+
+@pytest.mark.parametrize("number", interrupts.SIGNALS)
+def test_a_signal_saves_what_is_done_and_nothing_is_done_twice(number, tmp_path, capsys):
+  loso, before = program("ststnet", problem("image")), handlers()
+  whole = run(loso, tmp_path / "whole", 9, every=9)
+  # Logged one chunk late: epoch 3 is under way when epoch 2 is written.
+  with pytest.raises(Interrupted, match=rf"{number.name} .* after epoch 3 of 9, which is saved"):
+    run(loso, tmp_path / "stopped", 9, every=9, log=signalling(number))
+  assert handlers() == before
+  assert number.name in capsys.readouterr().err
+  rows = (tmp_path / "stopped" / "history.jsonl").read_text().splitlines()
+  assert json.loads(rows[-1])["epoch"] == 3
+  with training.Checkpoints(tmp_path / "stopped" / "checkpoints") as checkpoints:
+    assert checkpoints.latest() == 3
+  assert_same_bits(whole, run(loso, tmp_path / "stopped", 9, every=9))
+  assert handlers() == before
+
+
+def test_signals_at_every_start_still_let_a_run_end(tmp_path):
+  loso = program("ststnet", problem("image"))
+  whole = run(loso, tmp_path / "whole", 7)
+  for epoch in (1, 3, 5):  # the first that is logged after each start
+    with pytest.raises(Interrupted):
+      run(loso, tmp_path / "stopped", 7, log=signalling(signal.SIGTERM, at=epoch))
+  assert_same_bits(whole, run(loso, tmp_path / "stopped", 7))
+
+
+def test_a_signal_during_the_last_epoch_is_not_lost(tmp_path):
+  loso = program("ststnet", problem("image"))
+  with pytest.raises(Interrupted, match="after epoch 3 of 3"):
+    run(loso, tmp_path, 3, log=signalling(signal.SIGTERM, at=3))
+  before = (tmp_path / "history.jsonl").read_bytes()
+  run(loso, tmp_path, 3)
+  assert (tmp_path / "history.jsonl").read_bytes() == before
+
+
+def test_one_request_that_arrives_twice_is_one(tmp_path):
+  with pytest.raises(Interrupted):
+    run(
+      program("ststnet", problem("image")),
+      tmp_path,
+      9,
+      log=signalling(signal.SIGINT, signal.SIGTERM, signal.SIGINT),
+    )
+
+
+def test_a_second_request_stops_at_once_as_outside(tmp_path, monkeypatch):
+  monkeypatch.setattr(interrupts, "SAME_REQUEST_SECONDS", 0)
+  loso, before = program("ststnet", problem("image")), handlers()
+  with pytest.raises(KeyboardInterrupt):
+    run(loso, tmp_path, 9, every=9, log=signalling(signal.SIGTERM, signal.SIGINT))
+  assert handlers() == before
+  with training.Checkpoints(tmp_path / "checkpoints") as checkpoints:
+    assert checkpoints.latest() is None
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path):
+  before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+  try:
+    run(program("ststnet", problem("image")), tmp_path, 3, log=signalling(signal.SIGINT))
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+  finally:
+    signal.signal(signal.SIGINT, before)
+
+
+def test_in_another_thread_training_leaves_signals_alone(tmp_path):
+  loso, before, seen = program("ststnet", problem("image")), handlers(), []
+
+  class Looking(training.History):
+    def append(self, *args):
+      super().append(*args)
+      seen.append(handlers())
+
+  thread = threading.Thread(target=lambda: seen.append(run(loso, tmp_path, 3, log=Looking)))
+  thread.start()
+  thread.join()
+  *during, state = seen
+  assert during == [before] * 3
+  assert_same_bits(state, run(loso, tmp_path, 3))
+
+
+def test_nothing_crosses_to_the_device_unasked(tmp_path):
+  class Careless(training.Program):
+    def train(self, state, first_step, num_steps):
+      state, sums = super().train(state, first_step, num_steps)
+      return jax.tree.map(lambda x: x + np.float32(0), state), sums
+
+  with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
+    run(Careless(*program("ststnet", problem("image"))), tmp_path, 3)

@@ -1,0 +1,148 @@
+"""Arrays that lie on the devices of several processes: put there, fetched from there.
+
+Small ones go with the words of mer_jax.distributed.agreement. Large ones go through the devices,
+whose collectives are fast but must not be kept waiting: on CPUs they give up after 30 s. So a word
+first says that everybody is there.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
+
+from mer_jax.distributed.agreement import barrier, exchange, is_main, processes
+
+# Bytes up to which arrays go with the words: compressed, about 20 MB/s.
+SMALL = 2**18
+# Bytes that `broadcast` hands to each device at a time.
+PIECE = 2**26
+
+
+def devices(at_most: int, available: Sequence[jax.Device] | None = None) -> list[jax.Device]:
+  """At most so many devices, but at least one of each process, and equally many of each.
+
+  Args:
+    at_most: devices in all, > 0.
+    available: what there is; None: all that jax sees.
+  """
+  by_process: dict[int, list[jax.Device]] = {}
+  for device in jax.devices() if available is None else available:
+    by_process.setdefault(device.process_index, []).append(device)
+  most = min(len(local) for local in by_process.values())
+  each = min(most, max(1, at_most // len(by_process)))
+  return [device for _, local in sorted(by_process.items()) for device in local[:each]]
+
+
+def put(array: np.ndarray, sharding: Sharding) -> jax.Array:
+  """An array that is the same on every host, on the devices of `sharding`, its own part on each."""
+  if processes() == 1:
+    return jax.device_put(array, sharding)
+  return _lay(array.shape, sharding, lambda index: array[index])
+
+
+def fetch(tree: Any) -> Any:
+  """The arrays of `tree`, whole and on the host, on every process.
+
+  Args:
+    tree: arrays with any NamedSharding.
+
+  Returns:
+    The same tree of numpy arrays.
+  """
+  if processes() == 1:
+    return jax.device_get(tree)
+  leaves, structure = jax.tree.flatten(tree)
+  if sum(leaf.nbytes for leaf in leaves) <= SMALL:
+    parts = exchange("fetch", [_shards(leaf) for leaf in leaves])
+    whole = [_assemble(leaf, shards) for leaf, *shards in zip(leaves, *parts, strict=True)]
+  else:
+    jax.block_until_ready(leaves)
+    barrier("fetch")
+    whole = [_gather(leaf) for leaf in leaves]
+  return jax.tree.unflatten(structure, whole)
+
+
+def broadcast(tree: Any) -> Any:
+  """The arrays and numbers that process 0 has in `tree`, on every process.
+
+  Args:
+    tree: numpy arrays and numbers; looked at on process 0 alone.
+  """
+  if processes() == 1:
+    return tree
+  mine = tree if is_main() else None
+  if is_main() and sum(x.nbytes for x in map(np.asarray, jax.tree.leaves(tree))) > SMALL:
+    mine = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.asarray(x).dtype), tree)
+  theirs = exchange("broadcast", mine)[0]
+  leaves, structure = jax.tree.flatten(theirs)
+  if not any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
+    return theirs
+  given = jax.tree.leaves(tree) if is_main() else [None] * len(leaves)
+  pairs = zip(leaves, given, strict=True)
+  return jax.tree.unflatten(structure, [_from_main(shape, array) for shape, array in pairs])
+
+
+def _lay(
+  shape: tuple[int, ...], sharding: Sharding, part: Callable[[Any], np.ndarray]
+) -> jax.Array:
+  """An array of which `part` gives what belongs at an index, by transfers that a guard allows."""
+  indices = sharding.addressable_devices_indices_map(shape)
+  parts = [jax.device_put(part(index), device) for device, index in indices.items()]
+  return jax.make_array_from_single_device_arrays(shape, sharding, parts)
+
+
+def _shards(array: jax.Array) -> list[tuple[Any, np.ndarray]]:
+  """What this process holds of `array`, each part once among all processes, with its place."""
+  own = [shard for shard in array.addressable_shards if shard.replica_id == 0]
+  return [(shard.index, jax.device_get(shard.data)) for shard in own]
+
+
+def _assemble(array: jax.Array, shards: Sequence[list[tuple[Any, np.ndarray]]]) -> np.ndarray:
+  if array.is_fully_addressable:
+    return jax.device_get(array)
+  whole = np.empty(array.shape, array.dtype)
+  for index, part in itertools.chain(*shards):
+    whole[index] = part
+  return whole
+
+
+def _gather(array: jax.Array) -> np.ndarray:
+  if array.is_fully_addressable:
+    return jax.device_get(array)
+  if not isinstance(array.sharding, NamedSharding):
+    raise TypeError(f"An array with a NamedSharding was expected, not {array.sharding}.")
+  return jax.device_get(_replicate(array.sharding.mesh)(array).addressable_data(0))
+
+
+@cache
+def _replicate(mesh: Mesh):
+  return jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))
+
+
+def _from_main(shape: jax.ShapeDtypeStruct, array: np.ndarray | None) -> np.ndarray:
+  """One array of process 0, byte by byte, so that no arithmetic can touch a NaN or a minus 0."""
+  whole = np.zeros(shape.shape, shape.dtype) if array is None else np.ascontiguousarray(array)
+  flat = whole.reshape(-1).view(np.uint8)
+  pieces = [_sum(flat[start : start + PIECE]) for start in range(0, flat.size, PIECE)]
+  return np.concatenate([*pieces, flat[:0]]).view(shape.dtype).reshape(shape.shape)
+
+
+def _sum(mine: np.ndarray) -> np.ndarray:
+  """The sum of one uint8 [n] of each process."""
+  mesh = Mesh(np.array(devices(1)), ("process",))
+  sharding = NamedSharding(mesh, PartitionSpec("process"))
+  rows = _lay((mesh.size, len(mine)), sharding, lambda index: mine[None])
+  return jax.device_get(_sum_rows(mesh)(rows).addressable_data(0))
+
+
+@cache
+def _sum_rows(mesh: Mesh):
+  return jax.jit(
+    lambda x: x.sum(axis=0, dtype=jnp.uint8),
+    out_shardings=NamedSharding(mesh, PartitionSpec()),
+  )

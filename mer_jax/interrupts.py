@@ -1,0 +1,149 @@
+"""SIGINT and SIGTERM: training finishes what it is at; everything else may end at once.
+
+Files are written whole or not at all, so a process may end at any moment. What it can lose is work
+since the newest checkpoint, and `finishing` is there to lose none.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Schedulers, `timeout` and shells often send one request twice, to a process and to its group.
+SAME_REQUEST_SECONDS = 0.5
+
+
+class Request:
+  """Somebody's wish that what is under way should stop where it can; true once it was uttered.
+
+  Attributes:
+    what: what is being finished, for the line that answers the signal.
+    signal: number of the signal, 0 before there was one.
+    time: when it came, on the clock time.monotonic.
+  """
+
+  def __init__(self, what: str):
+    self.what = what
+    self.signal = 0
+    self.time = 0.0
+
+  def __bool__(self) -> bool:
+    return self.signal != 0
+
+
+_request: Request | None = None
+# Whether the thread of `ending_at_once` sees the signals of this process.
+_watched = False
+# Reentrant: a handler may run while the main thread, which it interrupts, holds it.
+_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def finishing(what: str) -> Iterator[Request]:
+  """While inside, a first SIGINT or SIGTERM only makes the request true; a second one acts as ever.
+
+  Outside, handlers are what they were before. Signals that are ignored stay ignored. In another
+  thread than the main one, where Python runs no handlers, the request stays false.
+
+  Args:
+    what: what is being finished, for the one line that answers the signal.
+  """
+  global _request
+  request, outer = Request(what), _request
+  if threading.current_thread() is not threading.main_thread():
+    yield request
+    return
+  before = {int(number): signal.getsignal(number) for number in SIGNALS}
+
+  def end(number: int) -> None:
+    signal.signal(number, before[number])
+    signal.raise_signal(number)
+
+  def handler(number, frame) -> None:
+    if not _watched:
+      _arrived(number, end)
+
+  _request = request
+  try:
+    with _handlers(handler):
+      yield request
+  finally:
+    with _lock:
+      _request = outer
+
+
+@contextlib.contextmanager
+def ending_at_once(end: Callable[[int], None]) -> Iterator[None]:
+  """While inside and not `finishing`, SIGINT and SIGTERM call `end`, whatever is being computed.
+
+  Python's own handlers wait until the compiler or the device returns, which may take minutes; the
+  thread that is started here sees a signal as it comes. For the outermost function of a program,
+  in its main thread; elsewhere nothing happens.
+
+  Args:
+    end: takes the number of the signal and ends the process; is called in another thread.
+  """
+  global _watched
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  read, write = os.pipe()
+  os.set_blocking(write, False)
+  outer = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+  watcher = threading.Thread(target=_watch, args=(read, end), name="signals", daemon=True)
+  watcher.start()
+  _watched = True
+  try:
+    with _handlers(lambda number, frame: None):
+      yield
+  finally:
+    _watched = False
+    signal.set_wakeup_fd(outer)
+    os.close(write)  # the watcher then reads the end of the pipe
+    watcher.join()
+    os.close(read)
+
+
+@contextlib.contextmanager
+def _handlers(handler) -> Iterator[None]:
+  """Installs `handler` for every signal that is not ignored; what was there comes back."""
+  before = {number: signal.getsignal(number) for number in SIGNALS}
+  # None stands for a handler that was not installed by Python and could not be put back.
+  taken = {n: old for n, old in before.items() if old not in (signal.SIG_IGN, None)}
+  try:
+    for number in taken:
+      signal.signal(number, handler)
+    yield
+  finally:
+    for number, old in taken.items():
+      signal.signal(number, old)
+
+
+def _watch(read: int, end: Callable[[int], None]) -> None:
+  while arrived := os.read(read, 1):
+    if arrived[0] in SIGNALS:
+      _arrived(arrived[0], end)
+
+
+def _arrived(number: int, end: Callable[[int], None]) -> None:
+  with _lock:
+    request = _request
+    now = time.monotonic()
+    first = request is not None and not request
+    if request is not None and first:
+      request.signal, request.time = number, now
+  if request is None or (not first and now - request.time > SAME_REQUEST_SECONDS):
+    end(number)
+  elif first:
+    # A handler may have interrupted somebody who is just writing to the same stream.
+    with contextlib.suppress(RuntimeError, OSError, ValueError):
+      name = signal.Signals(number).name
+      print(
+        f"\n{name}: {request.what} is finished and saved first; once more to stop at once.",
+        file=sys.stderr,
+        flush=True,
+      )

@@ -1,0 +1,236 @@
+"""Several runs side by side, those of a sweep or of variants: table, figure, page."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mer_jax import atomic
+from mer_jax.report import dots, table
+from mer_jax.report.templates import Figure, flat, template
+
+SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+CHOICE = (
+  "Whoever picks the best row of this table chooses on the held-out subjects, so its score"
+  " flatters, and the more so the more rows there are. Report every row, or confirm the choice on"
+  " other data."
+)
+
+
+class Run(NamedTuple):
+  """One row: a run, and what came of it.
+
+  Attributes:
+    name: what tells it from the others, "model.branch=cnn".
+    folder: its workdir, inside the folder of the comparison.
+    config: its config as JSON.
+    summary: what `evaluation.summarise` returned; None where there is no result.
+    reason: why there is no result, or why there is a gap in it; "" in a complete run.
+  """
+
+  name: str
+  folder: pathlib.Path
+  config: dict[str, Any]
+  summary: dict[str, Any] | None
+  reason: str = ""
+
+
+def write(
+  folder: str | os.PathLike[str], runs: Sequence[Run], remarks: Sequence[str] = ()
+) -> pathlib.Path:
+  """Writes comparison.csv, .json, .html and figures/comparison.png, each atomically.
+
+  Rows stand in the order of `runs`, not of their scores.
+
+  Args:
+    folder: of the comparison; the runs' folders lie in it.
+    runs: at least one.
+    remarks: what holds for all of them and must be read before the numbers.
+
+  Returns:
+    The path of comparison.html.
+  """
+  folder = pathlib.Path(folder)
+  remarks = [*_remarks(runs), *remarks]
+  picture = Figure(dots.draw(_lines(runs)), _alt(runs))
+  shared, own = _configs(runs)
+  page = template("comparison.html").render(
+    title=f"{len(runs)} runs compared",
+    remarks=remarks,
+    columns=list(SCORES.values()),
+    rows=[_row(run, folder) for run in runs],
+    gaps=[(run.name, text) for run in runs if (text := _gap(run))],
+    picture=picture,
+    several_seeds=any(run.summary and len(run.summary["seeds_scored"]) > 1 for run in runs),
+    shared=shared,
+  )
+  content = {
+    "remarks": remarks,
+    "config": dict(shared),
+    "rows": [_json(run, folder, own[run.name]) for run in runs],
+  }
+  atomic.write_bytes(folder / "figures" / "comparison.png", picture.png)
+  atomic.write_text(folder / "comparison.csv", _csv(runs, folder))
+  atomic.write_text(
+    folder / "comparison.json", json.dumps(content, indent=2, allow_nan=False) + "\n"
+  )
+  path = folder / "comparison.html"
+  atomic.write_text(path, page)
+  return path
+
+
+def console(runs: Sequence[Run], remarks: Sequence[str] = ()) -> str:
+  """The comparison as lines of plain text, without a trailing line break."""
+  lines = [["", "seeds", *SCORES.values(), "clips", "gap"]]
+  for run in runs:
+    counts = _counts(run)
+    lines.append([run.name, counts["seeds"], *_cells(run), counts["clips"], counts["gap"]])
+  said = [f"{run.name}: {text}" for run in runs if (text := _gap(run))]
+  said += [f"Note: {remark}" for remark in (*_remarks(runs), *remarks)]
+  return "\n\n".join([table.aligned(lines), *said])
+
+
+def line(run: Run) -> str:
+  """One run in one line: "model.branch=cnn: UF1 .4153, UAR .4180, accuracy .6250"."""
+  if run.summary is None:
+    return f"{run.name}: no result"
+  scores = zip(SCORES.values(), _cells(run), strict=True)
+  gap = f" ({_counts(run)['gap']})" if run.summary["missing"] else ""
+  return f"{run.name}: " + ", ".join(f"{label} {cell}" for label, cell in scores) + gap
+
+
+def _remarks(runs: Sequence[Run]) -> list[str]:
+  remarks = [CHOICE] if len(runs) > 1 else []
+  over = {
+    json.dumps([s["clips"], s["classes"], s["majority"], s["missing"]])
+    for s in (run.summary for run in runs)
+    if s
+  }
+  if len(over) > 1:
+    remarks.append(
+      "The rows are over different clips or classes, because of gaps or of what was varied: compare"
+      " each with its own majority class only."
+    )
+  return remarks
+
+
+def _lines(runs: Sequence[Run]) -> list[dots.Line]:
+  lines = []
+  for run in runs:
+    if run.summary is None:
+      lines.append(dots.Line(run.name, None, "no result"))
+      continue
+    pooled, seeds = run.summary["pooled"], run.summary["per_seed"].values()
+    scores = {
+      label: dots.Score(
+        pooled[key],
+        pooled["std"][key] if pooled["std"] else 0.0,
+        [seed[key] for seed in seeds],
+        run.summary["majority"][key],
+      )
+      for key, label in SCORES.items()
+    }
+    lines.append(dots.Line(run.name, scores, "gap" if run.summary["missing"] else ""))
+  return lines
+
+
+def _alt(runs: Sequence[Run]) -> str:
+  return "A dot per run for UF1, UAR and accuracy. " + "; ".join(map(line, runs)) + "."
+
+
+def _configs(
+  runs: Sequence[Run],
+) -> tuple[list[tuple[str, str]], dict[str, dict[str, str]]]:
+  """The settings that all runs share, and by name of the run those that they do not."""
+  settings = {run.name: dict(flat(run.config)) for run in runs}
+  first = next(iter(settings.values()))
+  shared = {
+    key: value
+    for key, value in first.items()
+    if all(other.get(key) == value for other in settings.values())
+  }
+  own = {
+    name: {key: value for key, value in fields.items() if key not in shared}
+    for name, fields in settings.items()
+  }
+  return list(shared.items()), own
+
+
+def _row(run: Run, folder: pathlib.Path) -> dict[str, Any]:
+  report = run.folder / "report.html"
+  link = urllib.parse.quote(_relative(report, folder)) if report.is_file() else None
+  return {"name": run.name, "link": link, "cells": _cells(run), **_counts(run)}
+
+
+def _cells(run: Run) -> list[str]:
+  pooled = run.summary["pooled"] if run.summary else {}
+  std = pooled.get("std") or {}
+  return [table.number(pooled.get(key), std.get(key)) for key in SCORES]
+
+
+def _counts(run: Run) -> dict[str, str]:
+  if run.summary is None:
+    return {"seeds": "–", "clips": "–", "gap": "no result"}
+  seeds, scored = len(run.summary["seeds"]), len(run.summary["seeds_scored"])
+  stopped = len(run.summary["missing"])
+  return {
+    "seeds": str(seeds) if scored == seeds else f"{scored} of {seeds}",
+    "clips": table.over(run.summary["pooled"]),
+    "gap": f"{stopped} {'fold' if stopped == 1 else 'folds'} stopped" if stopped else "",
+  }
+
+
+def _gap(run: Run) -> str:
+  """What is to be said about a run that is not complete; "" about one that is."""
+  if run.summary is None:
+    return f"There is no result. {run.reason}".strip()
+  return table.gap(run.summary) or run.reason
+
+
+def _csv(runs: Sequence[Run], folder: pathlib.Path) -> str:
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  scores = [column for key in SCORES for column in (key, f"{key}_std", f"majority_{key}")]
+  writer.writerow(["name", "folder", "seeds", "clips", "missing", *scores, "gap"])
+  for run in runs:
+    entry = _json(run, folder, {})
+    row = [entry["name"], entry["folder"], len(entry["seeds"]), entry["clips"]]
+    row.append(sum(entry["clips_missing"].values()))
+    for key in SCORES:
+      score = entry["scores"].get(key, {})
+      row += [score.get("mean"), score.get("std"), score.get("majority")]
+    writer.writerow([*row, entry["gap"]])
+  return text.getvalue()
+
+
+def _json(run: Run, folder: pathlib.Path, config: dict[str, str]) -> dict[str, Any]:
+  entry = {"name": run.name, "folder": _relative(run.folder, folder), "config": config}
+  if run.summary is None:
+    counts = {"seeds": [], "clips": 0, "clips_in_all": None, "clips_missing": {}}
+    return {**entry, **counts, "scores": {}, "gap": _gap(run)}
+  pooled = run.summary["pooled"]
+  scores = {
+    key: {
+      "mean": pooled[key],
+      "std": pooled["std"][key] if pooled["std"] else None,
+      "majority": run.summary["majority"][key],
+      "per_seed": {seed: table[key] for seed, table in run.summary["per_seed"].items()},
+    }
+    for key in SCORES
+  }
+  counts = {key: pooled[key] for key in ("clips", "clips_in_all", "clips_missing")}
+  return {
+    **entry,
+    "seeds": run.summary["seeds_scored"],
+    **counts,
+    "scores": scores,
+    "gap": _gap(run),
+  }
+
+
+def _relative(path: pathlib.Path, folder: pathlib.Path) -> str:
+  return path.relative_to(folder).as_posix()

@@ -1,0 +1,250 @@
+"""A study: one config with a sweep of numbers, or with variants, and the table that compares them.
+
+A sweep (config.sweep) trains in one program; experiment.run does that. Variants (config.variants)
+differ in structure, so they run one after another, each in a folder of its own.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import (
+  atomic,
+  distributed,
+  evaluation,
+  experiment,
+  inputs,
+  models,
+  settings,
+  sweep,
+  workdir,
+)
+from mer_jax.clips import Clips
+from mer_jax.errors import ConfigError, DataError, MerError, TrainingError, unknown
+from mer_jax.training import optimizers
+
+if TYPE_CHECKING:
+  from mer_jax.report import comparison
+
+
+class Variant(NamedTuple):
+  """One structure: its name, "model.branch=cnn" ("" where there is only one), and its config."""
+
+  name: str
+  config: config_dict.ConfigDict
+
+
+@distributed.together()
+def run(
+  config: config_dict.ConfigDict, workdir_path: str | os.PathLike[str], *, quiet: bool = False
+) -> dict[str, Any]:
+  """Runs `config` once, or every sweep point and variant that it names, and compares them.
+
+  A variant in which folds were stopped does not stop the others. What is finished is not trained
+  again, and a study may be given further values of its variants.
+
+  Args:
+    config: fields of settings.default() and the options of its input, model and protocol.
+    workdir_path: a new folder, or the one of the same study. A sweep point or variant has a folder
+      of its own in it; beside them stand comparison.csv, .json, .html and its figure.
+    quiet: print nothing.
+
+  Returns:
+    What experiment.run returns; in a study, for the name of each row of the comparison the content
+    of its metrics.json, or None where no fold ended.
+
+  Raises:
+    ConfigError: the field or a value of the variants does not fit; nothing has run then.
+    TrainingError: folds were stopped; the others ended, and the comparison shows the gap.
+    DataError, ProtocolError, WorkdirError: see mer_jax.errors.
+  """
+  variants = expand(config)
+  if not variants[0].name and not sweep.points(config)[0].name:
+    return experiment.run(config, workdir_path, quiet=quiet)
+  from mer_jax.report import comparison  # it draws; a plain run does without
+
+  say = print if distributed.is_main() and not quiet else lambda *_: None
+  path = pathlib.Path(workdir_path).expanduser()
+  if variants[0].name:
+    distributed.on_main(workdir.examine, path, config)
+  remarks = _rehearse(variants)
+  if variants[0].name:
+    distributed.on_main(_claim, path, config)
+  rows, errors = [], []
+  for number, variant in enumerate(variants, 1):
+    where = f"{number} of {len(variants)}"
+    if variant.name:
+      say(f"\nVariant {where}: {variant.name}\n")
+    error = _run(variant, path, quiet)
+    errors += [error] if error else []
+    finished = distributed.on_main(_rows, variant, path, error)
+    rows += finished
+    say("\n" + "\n".join(f"Finished {where}: {comparison.line(row)}" for row in finished))
+  page = distributed.on_main(comparison.write, path, rows, remarks)
+  say(f"\n{comparison.console(rows, remarks)}\n\nComparison {page}")
+  _raise(errors, len(variants), page)
+  return {row.name: row.summary for row in rows}
+
+
+def expand(config: config_dict.ConfigDict) -> list[Variant]:
+  """The variants of `config`, each without config.variants; without any, the config as it is.
+
+  Raises:
+    ConfigError: config.variants names no field, or values that its type does not take.
+  """
+  field, values = config.variants.field, _values(config.variants["values"])
+  if not field and not values:
+    return [Variant("", config)]
+  if not field or not values:
+    missing, given = ("values", field) if field else ("field", values)
+    raise ConfigError(
+      f"config.variants.{missing} is missing beside {given!r}: the field says what varies, as"
+      " model.branch, and the values what it takes, as cnn,lstm."
+    )
+  _check_field(config, field)
+  variants = []
+  for value in values:
+    one = config.copy_and_resolve_references()
+    one.variants = settings.default().variants
+    section, _, last = field.rpartition(".")
+    holder = settings.field(one, section) if section else one
+    holder[last] = _fitting(field, value, holder[last])
+    sweep.points(one)  # checks `one` too
+    variants.append(Variant(f"{field}={_folder(value)}", one))
+  names = [variant.name for variant in variants]
+  if len(set(names)) < len(names):
+    raise ConfigError(f"config.variants.values holds a value twice: {', '.join(names)}.")
+  return variants
+
+
+def _values(values: tuple) -> tuple:
+  # The command line makes one string of `cnn,lstm`: only quoted strings are elements to it.
+  if len(values) == 1 and isinstance(values[0], str) and "," in values[0]:
+    return tuple(value.strip() for value in values[0].split(","))
+  return tuple(values)
+
+
+def _check_field(config: config_dict.ConfigDict, field: str) -> None:
+  own = ("variants", "sweep")
+  if field.split(".")[0] in own:
+    raise ConfigError(
+      f"config.variants.field is {field!r}. A variant cannot vary the {field.split('.')[0]} of its"
+      " study; name a field of what is run, as model.branch."
+    )
+  known = [name for name in _fields(config) if name.split(".")[0] not in own]
+  if field not in known:
+    raise ConfigError(unknown("config.variants.field", field, known))
+  for name, values in config.sweep.items():
+    if values and sweep.FIELDS[name] == field:
+      raise ConfigError(
+        f"config.sweep.{name} and config.variants both vary config.{field}; leave one of them out."
+      )
+
+
+def _fields(section: config_dict.ConfigDict, prefix: str = "") -> list[str]:
+  names = []
+  for key, value in section.items():
+    inside = isinstance(value, config_dict.ConfigDict)
+    names += _fields(value, f"{prefix}{key}.") if inside else [prefix + key]
+  return names
+
+
+def _fitting(field: str, value: Any, now: Any) -> Any:
+  """`value` in the type that the field has now."""
+  is_number = isinstance(value, int | float) and not isinstance(value, bool)
+  if isinstance(now, float) and is_number:
+    return float(value)
+  if isinstance(now, tuple) and isinstance(value, tuple | list):
+    return tuple(_fitting(field, one, now[0]) if now else one for one in value)
+  if type(value) is type(now):
+    return value
+  hint = " Each of its values is a tuple, as in ((8,16),(8,16,32))." * isinstance(now, tuple)
+  raise ConfigError(
+    f"config.variants.values holds {value!r}; config.{field} takes a {type(now).__name__}, such as"
+    f" {now!r}.{hint}"
+  )
+
+
+def _folder(value: Any) -> str:
+  text = ",".join(map(_folder, value)) if isinstance(value, tuple) else str(value)
+  return "".join("_" if letter in "/\\\0" else letter for letter in text)
+
+
+def _rehearse(variants: Sequence[Variant]) -> list[str]:
+  """Finds what does not fit together before the other variants have run for hours.
+
+  Returns:
+    What must be known of the data, of all variants.
+
+  Raises:
+    ConfigError, DataError, ProtocolError: a variant cannot run; says which.
+  """
+  loaded: dict[str, tuple[Clips, int]] = {}
+  remarks: dict[str, None] = {}
+  for name, config in variants:
+    data = json.dumps([config.data.to_dict(), config.protocol.to_dict()])
+    try:
+      if data not in loaded:
+        split = experiment.load_split(config)
+        loaded[data] = split.clips.select(np.arange(1)), len(split.class_names)
+        remarks |= dict.fromkeys(split.remarks)
+      _build(config, *loaded[data])
+    except MerError as error:
+      raise type(error)(f"{name}: {error}" if name else str(error)) from error
+  return list(remarks)
+
+
+def _build(config: config_dict.ConfigDict, one_clip: Clips, num_classes: int) -> None:
+  """Everything between clips and training, on one clip and without computing the model."""
+  optimizers.build(config.optimizer.name)
+  arrays = inputs.make(config.input.name, one_clip, **settings.options(config.input))
+  model = models.build(config.model.name, num_classes, settings.options(config.model))
+  models.check_input(config.model.name, model, config.input.name, arrays)
+  jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
+
+
+def _claim(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
+  content = settings.to_json(config)
+  content = {"hash": settings.digest(content), "config": content}
+  atomic.write_text(path / "config.json", json.dumps(content, indent=2) + "\n")
+
+
+def _run(variant: Variant, path: pathlib.Path, quiet: bool) -> TrainingError | None:
+  try:
+    experiment.run(variant.config, path / variant.name, quiet=quiet)
+  except TrainingError as error:
+    name = f"{variant.name}: " if variant.name else ""
+    return TrainingError(f"{name}{error}")
+  return None
+
+
+def _rows(
+  variant: Variant, path: pathlib.Path, error: TrainingError | None
+) -> list["comparison.Run"]:
+  """A row for each sweep point of a variant, or one for itself."""
+  from mer_jax.report import comparison
+
+  rows = []
+  for point in sweep.points(variant.config):
+    name = "/".join(part for part in (variant.name, point.name) if part)
+    file, summary, reason = path / name / "predictions.csv", None, ""
+    try:
+      summary = evaluation.summarise(evaluation.read_csv(file))
+    except DataError as absent:  # no fold ended; where none ended in any setting, error says why
+      reason = str(absent if file.is_file() or not error else error)
+    config = settings.to_json(point.config)
+    rows.append(comparison.Run(name, path / name, config, summary, reason))
+  return rows
+
+
+def _raise(errors: Sequence[TrainingError], count: int, page: pathlib.Path) -> None:
+  if errors:
+    which = f"In {len(errors)} of {count} variants folds were stopped. " if count > 1 else ""
+    told = " ".join(map(str, errors))
+    raise TrainingError(f"{which}{told} The comparison {page} shows the gap.")

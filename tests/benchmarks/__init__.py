@@ -1,0 +1,1 @@
+"""Measurements against peers; `python -m tests.benchmarks.loso` and `.startup` from the root."""
