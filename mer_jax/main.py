@@ -32,9 +32,7 @@ def main(arguments: list[str]) -> int:
     if config is None or workdir is None:
       missing = "config" if config is None else "workdir"
       raise ConfigError(f"--{missing} is missing. {__doc__}")
-    # TFDS and orbax tell much that helps nobody here, and what they raise is reported once, by us.
-    absl_logging.set_verbosity(absl_logging.FATAL)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # repeats what orbax raised
+    _quieten_libraries()
     return _run(config, workdir)
   except MerError as error:
     return _report(error)
@@ -50,6 +48,20 @@ def _parse_flags(arguments: list[str]) -> list[str]:
     sys.exit(_report(error))
   except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
     sys.exit(_report(ConfigError(f"The config cannot be used: {_plain(error)}")))
+
+
+def _quieten_libraries() -> None:
+  """TFDS and orbax tell much that helps nobody here; what they raise is reported once, by us."""
+  absl_logging.set_verbosity(absl_logging.FATAL)
+  logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+  hook = sys.unraisablehook
+
+  def unraisable(echo) -> None:
+    # Orbax gives up on all reads and writes when one fails; the others then end with nobody there.
+    if "Event loop is closed" not in str(echo.exc_value):
+      hook(echo)
+
+  sys.unraisablehook = unraisable
 
 
 def _run(config, workdir: str) -> int:

@@ -6,7 +6,7 @@ first says that everybody is there.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,8 +18,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 from mer_jax.distributed.agreement import barrier, exchange, is_main, processes
 
 # Bytes up to which arrays go with the words: compressed, about 20 MB/s.
-SMALL = 2**18
-# Bytes that `broadcast` hands to each device at a time.
+SMALL = 2**20
+# Bytes that each device gets to pass on at a time, unless a single array has more.
 PIECE = 2**26
 
 
@@ -49,7 +49,7 @@ def fetch(tree: Any) -> Any:
   """The arrays of `tree`, whole and on the host, on every process.
 
   Args:
-    tree: arrays with any NamedSharding.
+    tree: arrays on one mesh of `devices`, with any NamedSharding.
 
   Returns:
     The same tree of numpy arrays.
@@ -63,7 +63,7 @@ def fetch(tree: Any) -> Any:
   else:
     jax.block_until_ready(leaves)
     barrier("fetch")
-    whole = [_gather(leaf) for leaf in leaves]
+    whole = [array for group in _groups(leaves) for array in _gather(group)]
   return jax.tree.unflatten(structure, whole)
 
 
@@ -103,20 +103,28 @@ def _shards(array: jax.Array) -> list[tuple[Any, np.ndarray]]:
 
 
 def _assemble(array: jax.Array, shards: Sequence[list[tuple[Any, np.ndarray]]]) -> np.ndarray:
-  if array.is_fully_addressable:
-    return jax.device_get(array)
   whole = np.empty(array.shape, array.dtype)
   for index, part in itertools.chain(*shards):
     whole[index] = part
   return whole
 
 
-def _gather(array: jax.Array) -> np.ndarray:
-  if array.is_fully_addressable:
-    return jax.device_get(array)
-  if not isinstance(array.sharding, NamedSharding):
-    raise TypeError(f"An array with a NamedSharding was expected, not {array.sharding}.")
-  return jax.device_get(_replicate(array.sharding.mesh)(array).addressable_data(0))
+def _groups(arrays: Sequence[jax.Array]) -> Iterator[list[jax.Array]]:
+  """Few programs to compile, and no more than a part of a large state twice on a device."""
+  group: list[jax.Array] = []
+  for array in arrays:
+    if group and sum(other.nbytes for other in group) + array.nbytes > PIECE:
+      yield group
+      group = []
+    group.append(array)
+  yield group
+
+
+def _gather(group: list[jax.Array]) -> list[np.ndarray]:
+  sharding = group[0].sharding
+  if not isinstance(sharding, NamedSharding):
+    raise TypeError(f"Arrays with a NamedSharding were expected, not {sharding}.")
+  return jax.device_get([x.addressable_data(0) for x in _replicate(sharding.mesh)(group)])
 
 
 @cache

@@ -1,14 +1,10 @@
 """Layers written so that many small models share one program well.
 
-Inside a loop XLA:CPU runs a convolution some 25 times slower than outside of it, and under vmap
-over weights a convolution becomes a grouped one, whose gradient is slow on GPUs too. The same
-arithmetic as shifted slices and one matrix product keeps its speed everywhere, and a batch that all
-folds share enters that product once. Max pooling is a reshape for the same reason: the gradient of
-reduce_window is slow on CPUs.
+How a convolution is computed is decided in mer_jax.models.convolution. Max pooling is a reshape,
+for the gradient of reduce_window is slow on CPUs.
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -17,75 +13,49 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-
-def conv_as_product(
-  lhs: jax.Array,
-  rhs: jax.Array,
-  window_strides: Sequence[int],
-  padding: str | Sequence[tuple[int, int]],
-  *,
-  lhs_dilation: Sequence[int] | None = None,
-  rhs_dilation: Sequence[int] | None = None,
-  dimension_numbers: lax.ConvDimensionNumbers | None = None,
-  feature_group_count: int = 1,
-  precision: lax.PrecisionLike = None,
-) -> jax.Array:
-  """`lax.conv_general_dilated` as shifted slices and one product, to be handed to nn.Conv.
-
-  Args:
-    lhs: float [B, *spatial, C], channels last as flax hands it over.
-    rhs: float [*window, C, features].
-    window_strides, padding, lhs_dilation, rhs_dilation: as in lax.conv_general_dilated.
-    dimension_numbers: ignored, always channels last.
-    feature_group_count: must be 1.
-    precision: precision of the product.
-
-  Returns:
-    float [B, *out, features].
-
-  Raises:
-    NotImplementedError: grouped or transposed convolution, which no model here uses.
-  """
-  del dimension_numbers
-  if feature_group_count != 1 or any(d != 1 for d in lhs_dilation or ()):
-    raise NotImplementedError("conv_as_product: grouped or input-dilated convolutions")
-  window, features = rhs.shape[:-2], rhs.shape[-1]
-  dilation = tuple(rhs_dilation or (1,) * len(window))
-  reach = tuple((w - 1) * d + 1 for w, d in zip(window, dilation, strict=True))
-  if isinstance(padding, str):
-    padding = lax.padtype_to_pads(lhs.shape[1:-1], reach, window_strides, padding)
-  lhs = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
-  out = tuple(
-    (n - r) // s + 1 for n, r, s in zip(lhs.shape[1:-1], reach, window_strides, strict=True)
-  )
-  slices = [
-    lax.slice(
-      lhs,
-      (0, *(o * d for o, d in zip(offset, dilation, strict=True)), 0),
-      (
-        lhs.shape[0],
-        *(
-          o * d + (n - 1) * s + 1
-          for o, d, n, s in zip(offset, dilation, out, window_strides, strict=True)
-        ),
-        lhs.shape[-1],
-      ),
-      (1, *window_strides, 1),
-    )
-    for offset in itertools.product(*map(range, window))
-  ]
-  patches = jnp.concatenate(slices, axis=-1)
-  return jnp.dot(patches, rhs.reshape(-1, features), precision=precision)
+from mer_jax.models import conv_moments_pool, conv_pool, convolution, recurrence
 
 
 def conv(features: int, window: Sequence[int], name: str, **kwargs) -> nn.Conv:
-  """A flax convolution [B, *spatial, C] -> [B, *out, features], computed as a product.
+  """A flax convolution [B, *spatial, C] -> [B, *out, features], computed as `using` says.
 
   Glorot-uniform weights and zero bias: Keras' defaults, which the implementations of this field
   were written with.
   """
   kwargs.setdefault("kernel_init", nn.initializers.glorot_uniform())
-  return nn.Conv(features, tuple(window), conv_general_dilated=conv_as_product, name=name, **kwargs)
+  return nn.Conv(
+    features, tuple(window), conv_general_dilated=convolution.convolve, name=name, **kwargs
+  )
+
+
+class ConvPoolRelu(nn.Module):
+  """Convolution, max pooling, ReLU: [B, *spatial, C] -> [B, *(spatial // pool), features].
+
+  Parameters and values are those of `conv` of the same name, ReLU and `max_pool` in any order, for
+  the three commute; an axis shorter than the window is not pooled smaller than 1.
+
+  Attributes:
+    features: filters.
+    window: one odd size per spatial axis; the edges are padded with zeros.
+    pool: window and stride of the pooling, along every axis.
+  """
+
+  features: int
+  window: tuple[int, ...]
+  pool: int
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Applies the layer to x, float [B, *spatial, C]."""
+    shape = (*self.window, x.shape[-1], self.features)
+    kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+    bias = self.param("bias", nn.initializers.zeros, (self.features,))
+    fits = len(self.window) == 2 and min(x.shape[1:-1]) >= self.pool
+    if convolution.implementation() == "fused" and fits:
+      return conv_pool.conv_pool_relu(x, kernel, bias, self.pool)
+    strides = (1,) * len(self.window)
+    x = convolution.convolve(x, kernel, strides, "SAME", dimension_numbers=_channels_last(x.ndim))
+    return nn.relu(max_pool(x, (self.pool,) * len(self.window)) + bias)
 
 
 def dense(features: int, name: str) -> nn.Dense:
@@ -132,8 +102,9 @@ class Dropout(nn.Module):
     if not train or (isinstance(self.rate, float | int) and self.rate == 0):
       return x
     keep = 1.0 - self.rate
-    kept = jax.random.bernoulli(self.make_rng("dropout"), keep, x.shape)
-    return jnp.where(kept, x / keep, 0)
+    # 16 bits tell one rate from another well enough, and drawing them takes half as long as 32.
+    drawn = jax.random.bits(self.make_rng("dropout"), x.shape, jnp.uint16)
+    return jnp.where(drawn.astype(jnp.float32) < keep * 2**16, x / keep, 0)
 
 
 def avg_pool(x: jax.Array, window: Sequence[int]) -> jax.Array:
@@ -141,6 +112,11 @@ def avg_pool(x: jax.Array, window: Sequence[int]) -> jax.Array:
   for axis, size in reversed(list(enumerate(window, 1))):
     x = _windows(x, axis, size).mean(axis=axis + 1)
   return x
+
+
+def _channels_last(ndim: int) -> lax.ConvDimensionNumbers:
+  last = (0, ndim - 1, *range(1, ndim - 1))
+  return lax.ConvDimensionNumbers(last, (ndim - 1, ndim - 2, *range(ndim - 2)), last)
 
 
 def _windows(x: jax.Array, axis: int, size: int) -> jax.Array:
@@ -158,30 +134,83 @@ class BatchNorm(nn.Module):
   example that counts leaves the running statistics as they are.
   """
 
+  features: int
+  momentum: float = 0.99
+  epsilon: float = 1e-3
+
+  def setup(self):
+    """Parameters and running statistics, float [features] each."""
+    shape = (self.features,)
+    self.mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+    self.var = self.variable("batch_stats", "var", jnp.ones, shape)
+    self.scale = self.param("scale", nn.initializers.ones, shape)
+    self.bias = self.param("bias", nn.initializers.zeros, shape)
+
+  def __call__(self, x: jax.Array, weights: jax.Array, *, train: bool) -> jax.Array:
+    """Normalises x (float [B, ..., C]); `weights` (float [B]) are 0 where none may learn."""
+    if not train:
+      return self._normalise(x, self.mean.value, self.var.value)
+    counts = (weights > 0).astype(x.dtype)
+    total = jnp.maximum(counts.sum(), 1.0) * math.prod(x.shape[1:-1])
+    mean = jnp.einsum("b,b...c->c", counts, x) / total
+    var = jnp.einsum("b,b...c->c", counts, jnp.square(x - mean)) / total
+    return self.by_moments(x, mean, var, counts)
+
+  def by_moments(
+    self, x: jax.Array, mean: jax.Array, var: jax.Array, counts: jax.Array
+  ) -> jax.Array:
+    """Normalises x by a batch's moments (float [features]) and remembers them.
+
+    `counts` (float [B]) says which examples the moments are of.
+    """
+    if not self.is_initializing():
+      keep = jnp.where(counts.sum() > 0, self.momentum, 1.0)
+      self.mean.value = keep * self.mean.value + (1 - keep) * mean
+      self.var.value = keep * self.var.value + (1 - keep) * var
+    return self._normalise(x, mean, var)
+
+  def _normalise(self, x, mean, var):
+    return (x - mean) * (lax.rsqrt(var + self.epsilon) * self.scale) + self.bias
+
+
+class ConvReluNormPool(nn.Module):
+  """Convolution, ReLU, batch normalisation, max pooling: [B, H, W, C] -> [B, H', W', features].
+
+  H' = (H + 2 padding) // pool. Values are those of `conv`, ReLU, `BatchNorm` and `max_pool` in this
+  order, and a weight of 0 means the same.
+
+  Attributes:
+    features: filters.
+    window: odd sizes of the filters; the edges are padded with zeros.
+    pool, padding: window and stride of the pooling; places of -inf around the image.
+    momentum, epsilon: of the normalisation.
+  """
+
+  features: int
+  window: tuple[int, int]
+  pool: int
+  padding: int = 0
   momentum: float = 0.99
   epsilon: float = 1e-3
 
   @nn.compact
   def __call__(self, x: jax.Array, weights: jax.Array, *, train: bool) -> jax.Array:
-    """Normalises x (float [B, ..., C]); `weights` (float [B]) are 0 where none may learn."""
-    channels = x.shape[-1]
-    mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
-    var = self.variable("batch_stats", "var", jnp.ones, (channels,))
-    scale = self.param("scale", nn.initializers.ones, (channels,))
-    bias = self.param("bias", nn.initializers.zeros, (channels,))
-    if train:
-      counts = (weights > 0).astype(x.dtype)
-      places = math.prod(x.shape[1:-1])
-      total = jnp.maximum(counts.sum(), 1.0) * places
-      batch_mean = jnp.einsum("b,b...c->c", counts, x) / total
-      batch_var = jnp.einsum("b,b...c->c", counts, jnp.square(x - batch_mean)) / total
-      if not self.is_initializing():
-        keep = jnp.where(counts.sum() > 0, self.momentum, 1.0)
-        mean.value = keep * mean.value + (1 - keep) * batch_mean
-        var.value = keep * var.value + (1 - keep) * batch_var
-    else:
-      batch_mean, batch_var = mean.value, var.value
-    return (x - batch_mean) * (lax.rsqrt(batch_var + self.epsilon) * scale) + bias
+    """Applies the layer to x; `weights` (float [B]) are 0 where none may learn."""
+    shape = (*self.window, x.shape[-1], self.features)
+    kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
+    bias = self.param("bias", nn.initializers.zeros, (self.features,))
+    norm = BatchNorm(self.features, self.momentum, self.epsilon, name="norm")
+    if not train or convolution.implementation() != "fused":
+      y = convolution.convolve(x, kernel, (1, 1), "SAME", dimension_numbers=_channels_last(4))
+      return max_pool(norm(nn.relu(y + bias), weights, train=train), (self.pool,) * 2, self.padding)
+    counts = (weights > 0).astype(x.dtype)
+    pooled, first, second = conv_moments_pool.conv_moments_pool(
+      x, kernel, bias, jnp.where(norm.scale < 0, -1.0, 1.0), counts, self.pool, self.padding
+    )
+    total = jnp.maximum(counts.sum(), 1.0) * math.prod(x.shape[1:3])
+    mean = first / total
+    var = jnp.maximum(second / total - jnp.square(mean), 0)
+    return norm.by_moments(pooled, mean, var, counts)
 
 
 class LSTM(nn.Module):
@@ -211,21 +240,8 @@ class LSTM(nn.Module):
     recurrent = self.param("recurrent", nn.initializers.orthogonal(), (hidden, 4 * hidden), x.dtype)
     bias = self.param("bias", _forget_bias_one, (4 * hidden,), x.dtype)
     projected = jnp.einsum("btd,dg->tbg", x, kernel) + bias
-    steps = jnp.ones(x.shape[:2], bool) if mask is None else mask
-
-    def step(carry, inputs):
-      h, c = carry
-      gates, valid = inputs
-      i, f, g, o = jnp.split(gates + h @ recurrent, 4, axis=-1)
-      new_c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
-      new_h = nn.sigmoid(o) * jnp.tanh(new_c)
-      if mask is not None:
-        new_h, new_c = (jnp.where(valid[:, None], n, old) for n, old in ((new_h, h), (new_c, c)))
-      return (new_h, new_c), None
-
-    start = jnp.zeros((x.shape[0], hidden), x.dtype)
-    (h, _), _ = lax.scan(step, (start, start), (projected, steps.T))
-    return h
+    counts = jnp.ones(x.shape[:2], bool) if mask is None else mask
+    return recurrence.last_state(projected, recurrent, counts.T)
 
 
 def _forget_bias_one(key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:

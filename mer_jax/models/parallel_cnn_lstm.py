@@ -141,10 +141,13 @@ class ParallelCnnLstm(nn.Module):
   def _convolutions(self, x, weights, train, channels):
     dims = x.ndim - 2
     for i, features in enumerate(channels):
+      if self.norm == "none":
+        x = layers.ConvPoolRelu(features, (3,) * dims, 2, name=f"conv{i + 1}")(x)
+        continue
       x = layers.conv(features, (3,) * dims, f"conv{i + 1}")(x)
       if self.norm == "batch":
-        x = layers.BatchNorm(name=f"norm{i + 1}")(x, weights, train=train)
-      elif self.norm == "group":
+        x = layers.BatchNorm(features, name=f"norm{i + 1}")(x, weights, train=train)
+      else:
         x = nn.GroupNorm(num_groups=None, group_size=features // 4 or 1, name=f"norm{i + 1}")(x)
       x = layers.max_pool(nn.relu(x), (2,) * dims)
     return x

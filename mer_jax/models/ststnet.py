@@ -36,9 +36,8 @@ class Ststnet(nn.Module):
 
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
     """
-    x = layers.conv(sum(self.streams), (3, 3), "streams")(inputs["image"])
-    x = layers.BatchNorm(name="norm")(nn.relu(x), weights, train=train)
-    x = layers.max_pool(x, (3, 3), padding=1)
+    streams = layers.ConvReluNormPool(sum(self.streams), (3, 3), pool=3, padding=1, name="streams")
+    x = streams(inputs["image"], weights, train=train)
     x = layers.Dropout(self.dropout)(x, train=train)
     x = layers.avg_pool(x, (2, 2))
     return layers.dense(self.num_classes, "logits")(x.reshape(x.shape[0], -1))

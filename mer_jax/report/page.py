@@ -63,7 +63,11 @@ def write(
     clips_note=_clips_note(clips) if clips is not None else None,
     sections={
       "Configuration": flat(config),
-      "Environment": flat(_read_json(workdir / "environment.json")),
+      "Environment": [
+        (name, text)
+        for name, text in flat(_read_json(workdir / "environment.json"))
+        if not name.startswith("sources.")  # a digest for every file of the code
+      ],
     },
   )
   for name, figure in figures.items():

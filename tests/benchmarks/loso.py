@@ -27,10 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
   if importlib.util.find_spec("torch") is None:
     print("error: PyTorch is not installed; pip install -e '.[peers]'", file=sys.stderr)
     return 2
-  from . import machine, measure, parity, report
+  from . import machine, measure, parity, report, torch_loop
 
   results = {
-    "machine": machine.describe(),
+    "machine": machine.describe() | {"torch_device": torch_loop.torch_device().type},
     "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
     "rounds": given.rounds,
     "quick": given.quick,

@@ -27,11 +27,14 @@ def describe() -> dict[str, Any]:
 
 
 def caption(machine: dict[str, Any]) -> str:
-  """`describe` on one line."""
+  """`describe` on one line; says where PyTorch ran if that is another place than jax."""
   versions = machine["versions"]
+  place = machine.get("torch_device")
+  elsewhere = place and (place == "cuda") != (machine["platform"] == "gpu")
+  on = f" on {place}" if elsewhere else ""
   return (
     f"{machine['device']}, {machine['cores']} CPU cores; jax {versions['jax']}, torch"
-    f" {versions['torch']}, Python {machine['python']}; load before the run"
+    f" {versions['torch']}{on}, Python {machine['python']}; load before the run"
     f" {machine['load_before']}"
   )
 

@@ -19,7 +19,8 @@ from .workloads import Workload, make, with_config, with_folds
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDS, SEEDS, FOLDS_OF_SEEDS = (1, 2, 4, 8, 16, 32, 64), (1, 2, 5), 8
-QUICK_FOLDS, QUICK_SEEDS = (1, 2), (1, 2)
+CURVE_ROUNDS = 3
+QUICK_FOLDS, QUICK_SEEDS = (1, 4), (1, 2)
 
 
 def model(name: str, rounds: int, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def model(name: str, rounds: int, quick: bool, say: Callable[[str], None]) -> di
   say("compilation and memory, each in a process of its own")
   found["start"] = {way: started(name, way, quick) for way in WAYS}
   say("over folds and seeds")
-  return found | {"curves": curves(work, rounds, quick)}
+  return found | {"curves": curves(work, min(rounds, CURVE_ROUNDS), quick)}
 
 
 def main_rounds(

@@ -35,6 +35,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     [
       *lines,
       "",
+      *["A trial at tiny sizes; its numbers mean nothing.", ""] * results["quick"],
       f"{machine.caption(results['machine'])}. Medians of {results['rounds']} rounds in turn, with"
       " the extremes. A step is an epoch's time over its ceil(N / B) steps; " + _folds(results),
       f"GFLOP/s count the products of all clips that pass through them; the product is the fastest"

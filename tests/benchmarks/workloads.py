@@ -74,7 +74,7 @@ def _parallel_cnn_lstm(quick: bool, folds: int) -> Workload:
   counts, subjects = QUICK if quick else CASME2
   if quick:
     config.input.num_frames, config.input.size = 6, 16
-    config.model.channels = (4, 6, 8)
+    config.model.channels = (4, 6)
     config.model.cnn_features = config.model.lstm_features = config.model.head_features = 8
     config.training.batch_size = 8
   split = _split(counts, folds or subjects)

@@ -32,7 +32,8 @@ def config(data_dir):
   config.data.data_dir = str(data_dir)
   config.input.num_frames, config.input.size = 6, 16
   config.model.channels = (2, 3)
-  config.model.cnn_features = config.model.lstm_features = config.model.head_features = 4
+  config.model.cnn_features = config.model.head_features = 4
+  config.model.branch = "cnn"
   config.training.epochs = 12
   config.checkpoint.every_epochs = 1
   config.checkpoint.keep = 12

@@ -31,8 +31,9 @@ def hosts_arrays() -> dict[str, np.ndarray]:
   }
 
 
-def put_and_fetch(small: int) -> dict[str, dict[str, np.ndarray]]:
-  arrays.SMALL = small
+@jax.transfer_guard("disallow")
+def put_and_fetch(small: int, piece: int) -> dict[str, dict[str, np.ndarray]]:
+  arrays.SMALL, arrays.PIECE = small, piece
   mesh = Mesh(np.array(distributed.devices(4)), ("fold",))
   tree = {
     name: {
@@ -107,8 +108,9 @@ def acts() -> dict:
     "is_main": distributed.is_main(),
     "devices of each": [d.process_index for d in distributed.devices(4)],
     "at least one of each": [d.process_index for d in distributed.devices(1)],
-    "fetch with words": put_and_fetch(2**20),
-    "fetch through devices": put_and_fetch(0),
+    "fetch with words": put_and_fetch(2**20, 2**20),
+    "fetch through devices": put_and_fetch(0, 2**20),
+    "fetch in parts": put_and_fetch(0, 100),
     "broadcast with words": broadcast(2**20, 2**20),
     "broadcast through devices": broadcast(0, 5),
     "largest": distributed.largest(3 - 5 * me),

@@ -46,7 +46,7 @@ def test_who_is_there(told):
   assert both(told, "at least one of each") == [[0, 1]] * 2
 
 
-@pytest.mark.parametrize("way", ["fetch with words", "fetch through devices"])
+@pytest.mark.parametrize("way", ["fetch with words", "fetch through devices", "fetch in parts"])
 @pytest.mark.parametrize("spec", SPECS)
 def test_what_is_put_can_be_fetched_everywhere(told, way, spec):
   for fetched in both(told, way):

@@ -1,11 +1,13 @@
 """Starts the same command as several local processes that belong together."""
 
+import contextlib
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -16,6 +18,7 @@ CACHE = {
 }
 # Far more than any of these runs takes: what passes it hangs.
 HANGS_AFTER = 150
+SLURMS_FIRST_PORT = 2**16 - 2**12
 
 
 class Ended(NamedTuple):
@@ -39,17 +42,43 @@ def environment(process: int, count: int, address: str, devices: int = 2) -> dic
   return {**kept, **CACHE, **ours, **simulated, **by_hand, "PYTHONPATH": str(ROOT)}
 
 
+def of_slurm(process: int, count: int, address: str, devices: int = 2) -> dict[str, str]:
+  """The same as Slurm would set them for the tasks of one node."""
+  variables = environment(process, count, address, devices)
+  by_hand = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+  host, port = address.split(":")
+  return {k: v for k, v in variables.items() if k not in by_hand} | {
+    "SLURM_JOB_ID": str(int(port) - SLURMS_FIRST_PORT),  # jax makes the port from it
+    "SLURM_STEP_NODELIST": host,
+    "SLURM_NTASKS": str(count),
+    "SLURM_STEP_NUM_TASKS": str(count),
+    "SLURM_PROCID": str(process),
+    "SLURM_LOCALID": str(process),
+  }
+
+
 def free_address() -> str:
-  """An address on this machine that nobody listens at."""
-  with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    return f"127.0.0.1:{probe.getsockname()[1]}"
+  """An address on this machine that nobody listens at, of those that jax uses under Slurm."""
+  for port in random.sample(range(SLURMS_FIRST_PORT, 2**16), 50):
+    with contextlib.suppress(OSError), socket.socket() as probe:
+      probe.bind(("127.0.0.1", port))
+      return f"127.0.0.1:{port}"
+  raise RuntimeError("no free port")
 
 
 def start(
-  commands: Sequence[Sequence[str]], folder: pathlib.Path, devices: int = 2
+  commands: Sequence[Sequence[str]],
+  folder: pathlib.Path,
+  variables: Callable[[int, int, str], dict[str, str]] = environment,
 ) -> list[subprocess.Popen[str]]:
-  """One process for each of `commands`; their output goes to files in `folder`."""
+  """One process for each of `commands`; their output goes to files in `folder`, made if absent.
+
+  Args:
+    commands: what they are called with.
+    folder: where they run.
+    variables: `environment` or `of_slurm`.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
   address = free_address()
   started = []
   for process, command in enumerate(commands):
@@ -57,11 +86,9 @@ def start(
       open(folder / f"{process}.out", "w", encoding="utf-8") as out,
       open(folder / f"{process}.err", "w", encoding="utf-8") as err,
     ):
-      variables = environment(process, len(commands), address, devices)
+      own = variables(process, len(commands), address)
       started.append(
-        subprocess.Popen(
-          list(command), cwd=folder, env=variables, stdout=out, stderr=err, text=True
-        )
+        subprocess.Popen(list(command), cwd=folder, env=own, stdout=out, stderr=err, text=True)
       )
   return started
 
@@ -84,7 +111,10 @@ def wait(started: Sequence[subprocess.Popen[str]], folder: pathlib.Path) -> list
   return ended
 
 
-def run(commands: Sequence[Sequence[str]], folder: pathlib.Path, devices: int = 2) -> list[Ended]:
+def run(
+  commands: Sequence[Sequence[str]],
+  folder: pathlib.Path,
+  variables: Callable[[int, int, str], dict[str, str]] = environment,
+) -> list[Ended]:
   """`start` and `wait`."""
-  folder.mkdir(parents=True, exist_ok=True)
-  return wait(start(commands, folder, devices), folder)
+  return wait(start(commands, folder, variables), folder)

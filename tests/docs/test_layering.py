@@ -22,7 +22,10 @@ ORDER = (
   "main",
 )
 # What anyone may import; these import nothing of mer_jax but each other.
-BASE = ("version", "errors", "options", "atomic", "progress", "clips", "prepared", "distributed")
+BASE = (
+  *("version", "errors", "options", "atomic", "progress", "clips", "prepared"),
+  *("distributed", "interrupts"),
+)
 # Beside the list: they serve the experiment, and may know what stands above it.
 BESIDE = ("settings", "sweep", "workdir")
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_RUN = 320, 60, 80

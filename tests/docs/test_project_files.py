@@ -48,7 +48,8 @@ def test_constraints_pin_what_the_package_asks_for(python):
   options = metadata()["options"]
   extras = metadata()["options.extras_require"]
   versions = pinned(python)
-  for requirement in requirements(options["install_requires"] + "\n" + extras["test"]):
+  asked = "\n".join([options["install_requires"], extras["test"], extras["peers"]])
+  for requirement in requirements(asked):
     assert requirement.specifier.contains(versions[normal(requirement.name)])
   assert versions["jax"] == versions["jaxlib"]
 

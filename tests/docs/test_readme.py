@@ -41,7 +41,11 @@ NOT_HERE = {
   "pip install -e .[cuda12]": "needs the machine it is for; resolving it needs the network",
   "pip install -e .[cuda13]": "as above",
   "pip install -e .[tpu]": "as above",
+  "gcloud compute tpus tpu-vm scp": "needs the pod it is for",
+  "gcloud compute tpus tpu-vm ssh": "as above",
 }
+# Where a process waits for another machine.
+ELSEWHERE = "10.0.0.1:4321"
 # What is added to `python -m MODULE`, after a config's name where there is one.
 LESS = {
   "data_builders.build": (),
@@ -62,8 +66,15 @@ import json, os, sys
 NAME = os.path.basename(sys.argv[0])
 NOT_HERE, LESS = json.loads({json.dumps(json.dumps([list(NOT_HERE), LESS]))})
 arguments = sys.argv[1:]
+if NAME == "gcloud":
+  arguments = arguments[:4]
 if " ".join([NAME, *arguments]) in NOT_HERE:
   sys.exit(0)
+main = NAME == "python" and arguments[:2] == ["-m", "mer_jax.main"]
+if main and os.environ.get("JAX_COORDINATOR_ADDRESS") == "{ELSEWHERE}":
+  sys.exit(0)
+if NAME == "srun" and arguments[:2] == ["--kill-on-bad-exit=1", "python"]:
+  os.execvp("python", arguments[1:])  # as a single task
 if NAME == "python" and arguments[:1] == ["-m"]:
   rule = arguments[1]
   config = [a for a in arguments if a.startswith("--config=configs/")]
@@ -104,7 +115,7 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
     (folder / part).symlink_to(ROOT / part)
   programs = folder / "bin"
   programs.mkdir()
-  for name in ("python", "pip", "make"):
+  for name in ("python", "pip", "make", "srun", "gcloud"):
     (programs / name).write_text(STAND_IN, encoding="utf-8")
     (programs / name).chmod(stat.S_IRWXU)
   draw_flow_archive(folder / "corpora" / "FLOW")
@@ -194,6 +205,10 @@ def test_seeds_and_devices_are_those_asked_for(ran, sandbox):
   environment = json.loads((runs / "four_devices" / "environment.json").read_text())
   # Never more devices than folds: three people were drawn.
   assert len(environment["devices"]) == 3
+  environment = json.loads((runs / "two_processes" / "environment.json").read_text())
+  assert len(environment["devices"]) == 2
+  assert not (runs / "by_hand").exists()
+  assert (runs / "slurm" / "report.html").is_file()
 
 
 @pytest.mark.parametrize(("study", "rows"), [("rates", 3), ("branches", 2)])

@@ -4,7 +4,6 @@ import csv
 import json
 import sys
 
-import jax
 import numpy as np
 import pytest
 from absl import flags
@@ -279,7 +278,6 @@ def test_a_real_study(config, tmp_path):
   """Variants are plain runs, bit by bit; a setting that explodes leaves a gap, and is named."""
   vary(config, "model.branch", "cnn", "lstm")
   found = study.run(config, tmp_path / "study", quiet=True)
-  jax.clear_caches()
   alone = study.expand(config)[1].config
   summary = study.run(alone, tmp_path / "alone", quiet=True)
   assert found["model.branch=lstm"] == summary

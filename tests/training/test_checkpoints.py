@@ -1,4 +1,4 @@
-"""A checkpoint is what was saved, or it is passed over with a line that says so; nothing is lost."""
+"""A checkpoint is what was saved, or it is passed over with a line that says so."""
 
 import pathlib
 import shutil

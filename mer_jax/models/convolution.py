@@ -1,0 +1,116 @@
+"""Convolutions of many small models in one program, in several ways that compute the same.
+
+Which is fastest depends on the device. Inside a loop XLA:CPU runs the gradient of a convolution
+with respect to its weights some 25 times slower than outside, and under vmap over weights every
+convolution becomes a grouped one, whose gradients are slow on GPUs too.
+
+- "product": shifted slices side by side, and one matrix product. A batch that all folds share is
+  sliced once and enters one product for all of them.
+- "fused": the same, but where ReLU and max pooling follow they are one operation with the
+  convolution (mer_jax.models.conv_pool). The fastest on CPUs.
+- "grouped": what jax makes of a vmapped convolution.
+"""
+
+import contextlib
+import contextvars
+import itertools
+from collections.abc import Iterator, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+IMPLEMENTATIONS = ("auto", "fused", "product", "grouped")
+
+_chosen = contextvars.ContextVar("convolution", default="auto")
+
+
+@contextlib.contextmanager
+def using(implementation: str) -> Iterator[None]:
+  """While inside, models are traced with `implementation`, one of `IMPLEMENTATIONS`.
+
+  "auto" is "fused" on CPUs and "product" elsewhere.
+  """
+  token = _chosen.set(implementation)
+  try:
+    yield
+  finally:
+    _chosen.reset(token)
+
+
+def implementation() -> str:
+  """The implementation that models are traced with now, never "auto"."""
+  if _chosen.get() != "auto":
+    return _chosen.get()
+  return "fused" if jax.default_backend() == "cpu" else "product"
+
+
+def convolve(
+  lhs: jax.Array,
+  rhs: jax.Array,
+  window_strides: Sequence[int],
+  padding: str | Sequence[tuple[int, int]],
+  *,
+  lhs_dilation: Sequence[int] | None = None,
+  rhs_dilation: Sequence[int] | None = None,
+  dimension_numbers: lax.ConvDimensionNumbers | None = None,
+  feature_group_count: int = 1,
+  precision: lax.PrecisionLike = None,
+) -> jax.Array:
+  """`lax.conv_general_dilated` in the way chosen by `using`, to be handed to nn.Conv.
+
+  Args:
+    lhs: float [B, *spatial, C], channels last as flax hands it over.
+    rhs: float [*window, C, features].
+    window_strides, padding, lhs_dilation, rhs_dilation: as in lax.conv_general_dilated.
+    dimension_numbers: as flax hands it over, always channels last.
+    feature_group_count: must be 1.
+    precision: precision of the products.
+
+  Returns:
+    float [B, *out, features].
+
+  Raises:
+    NotImplementedError: grouped or transposed convolution, which no model here uses.
+  """
+  if feature_group_count != 1 or any(d != 1 for d in lhs_dilation or ()):
+    raise NotImplementedError("convolve: grouped or input-dilated convolutions")
+  dilation = tuple(rhs_dilation or (1,) * (rhs.ndim - 2))
+  if isinstance(padding, str):
+    reach = [(w - 1) * d + 1 for w, d in zip(rhs.shape[:-2], dilation, strict=True)]
+    padding = lax.padtype_to_pads(lhs.shape[1:-1], reach, window_strides, padding)
+  padding = tuple((int(low), int(high)) for low, high in padding)
+  strides = tuple(window_strides)
+  if implementation() == "grouped":
+    return lax.conv_general_dilated(
+      lhs,
+      rhs,
+      strides,
+      padding,
+      rhs_dilation=dilation,
+      dimension_numbers=dimension_numbers,
+      precision=precision,
+    )
+  return _product(lhs, rhs, strides, padding, dilation, precision)
+
+
+def _product(lhs, rhs, strides, padding, dilation, precision) -> jax.Array:
+  patches = _patches(lhs, rhs.shape[:-2], strides, padding, dilation)
+  return jnp.dot(patches, rhs.reshape(-1, rhs.shape[-1]), precision=precision)
+
+
+def _patches(lhs, window, strides, padding, dilation) -> jax.Array:
+  """What each output looks at, float [B, *out, window * C]."""
+  lhs = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
+  out = [
+    (n - (w - 1) * d - 1) // s + 1
+    for n, w, d, s in zip(lhs.shape[1:-1], window, dilation, strides, strict=True)
+  ]
+  slices = []
+  for offset in itertools.product(*map(range, window)):
+    first = [o * d for o, d in zip(offset, dilation, strict=True)]
+    end = [f + (n - 1) * s + 1 for f, n, s in zip(first, out, strides, strict=True)]
+    slices.append(
+      lax.slice(lhs, (0, *first, 0), (lhs.shape[0], *end, lhs.shape[-1]), (1, *strides, 1))
+    )
+  return jnp.concatenate(slices, axis=-1)
