@@ -71,7 +71,10 @@ def run(
   logs = [path / point.name / "history.jsonl" for point in points]
   history = training.History(logs, seeds(config), split.fold_names)
   plan = training.Plan(
-    config.training.epochs, config.training.chunk_epochs, config.checkpoint.every_epochs
+    config.training.epochs,
+    config.training.chunk_epochs,
+    config.checkpoint.every_epochs,
+    path / "profile" if config.profile and distributed.is_main() else None,
   )
   with training.Checkpoints(path / "checkpoints", config.checkpoint.keep) as checkpoints:
     state = training.train(program, plan, checkpoints, history)
@@ -145,6 +148,7 @@ def build_program(
     batch_size=min(config.training.batch_size, len(split.labels)),
     schedule=config.training.schedule,
     balance=config.training.balance,
+    convolution=config.training.convolution,
   )
   layout = training.arrange(
     len(points) * len(split.fold_names),

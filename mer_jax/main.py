@@ -17,6 +17,11 @@ _CONFIG = config_flags.DEFINE_config_file(
   "config", help_string="A file in configs/, with its argument after a colon."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything the run leaves behind.")
+_PROFILE = flags.DEFINE_bool(
+  "profile",
+  False,
+  "Whether to leave a trace in WORKDIR/profile; the same as --config.profile=True.",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -32,6 +37,8 @@ def main(arguments: list[str]) -> int:
     if config is None or workdir is None:
       missing = "config" if config is None else "workdir"
       raise ConfigError(f"--{missing} is missing. {__doc__}")
+    if _PROFILE.value:
+      config.profile = True
     _quieten_libraries()
     return _run(config, workdir)
   except MerError as error:
@@ -70,6 +77,7 @@ def _run(config, workdir: str) -> int:
   from mer_jax.study import run
 
   distributed.initialize()
+  _cpu_devices(config.devices)
   try:
     run(config, workdir)
   except MerError as error:
@@ -113,14 +121,28 @@ def _end(number: int) -> None:
 
 
 def _compile_cache() -> None:
-  """Keeps compiled programs between runs, unless the environment already says where."""
+  """Keeps compiled programs between runs; what the environment says comes first."""
   import jax
 
-  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    jax.config.update("jax_compilation_cache_dir", os.path.join(root, "mer_jax", "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+  root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  for option, value in (
+    ("jax_compilation_cache_dir", os.path.join(root, "mer_jax", "xla")),
+    ("jax_persistent_cache_min_compile_time_secs", 0),
+    ("jax_persistent_cache_min_entry_size_bytes", -1),
+  ):
+    if option.upper() not in os.environ:
+      jax.config.update(option, value)
+
+
+def _cpu_devices(wanted: int) -> None:
+  """Lets a CPU be as many devices as are wanted, if it has the cores; no other is touched."""
+  import jax
+
+  from mer_jax import distributed
+
+  alone = distributed.processes() == 1 and "JAX_NUM_CPU_DEVICES" not in os.environ
+  if alone and 1 < wanted <= (os.cpu_count() or 1):
+    jax.config.update("jax_num_cpu_devices", wanted)
 
 
 def cli() -> None:

@@ -13,13 +13,20 @@ from typing import Any
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError, unknown
-from mer_jax.training import losses, schedule
 
 # Sections whose further fields are checked by the table that their `name` is looked up in.
 OPEN_SECTIONS = ("input", "model", "protocol")
 # Fields that say where and how, not what: they may differ between a run and its continuation. More
 # values of its variants make a study larger, not another one.
-NOT_IDENTITY = ("devices", "data.data_dir", "checkpoint", "training.fold_block", "variants.values")
+NOT_IDENTITY = (
+  "devices",
+  "data.data_dir",
+  "checkpoint",
+  "profile",
+  "training.fold_block",
+  "training.convolution",
+  "variants.values",
+)
 
 
 def default() -> config_dict.ConfigDict:
@@ -29,8 +36,11 @@ def default() -> config_dict.ConfigDict:
   config.seed = 0
   # How many seeds, counted up from the first; all of them train in one program.
   config.seeds = 1
-  # Devices to spread the folds over; 0: all there are.
+  # Devices to spread the folds over; 0: all there are. A CPU is one, unless a number of its cores
+  # is asked for here.
   config.devices = 0
+  # Whether to leave a trace of one chunk of epochs in the workdir, for Perfetto or XProf.
+  config.profile = False
 
   config.data = config_dict.ConfigDict()
   # Prepared datasets that are pooled.
@@ -79,6 +89,8 @@ def default() -> config_dict.ConfigDict:
   config.training.chunk_epochs = 1
   # Most folds trained side by side on a device; 0: automatic.
   config.training.fold_block = 0
+  # How convolutions are computed: auto, fused, product or grouped (mer_jax.models.convolution).
+  config.training.convolution = "auto"
 
   # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
   config.sweep = config_dict.ConfigDict()
@@ -114,6 +126,10 @@ def check(config: config_dict.ConfigDict) -> None:
   Raises:
     ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
   """
+  # Here, so that reading a config, or finding a mistyped flag, needs no jax.
+  from mer_jax.models import convolution
+  from mer_jax.training import losses, schedule
+
   _check_fields(config, default(), "")
   for name, least in (
     ("seed", 0),
@@ -136,6 +152,7 @@ def check(config: config_dict.ConfigDict) -> None:
   for name, allowed in (
     ("training.schedule", schedule.SCHEDULES),
     ("training.balance", losses.BALANCES),
+    ("training.convolution", convolution.IMPLEMENTATIONS),
   ):
     if field(config, name) not in allowed:
       raise ConfigError(unknown(f"config.{name}", field(config, name), allowed))

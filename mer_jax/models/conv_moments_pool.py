@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from mer_jax.models.conv_pool import CHUNK_BYTES
+from mer_jax.models.side_by_side import all_batched, apart, cut, parts, side_by_side, whole
 
 
 def conv_moments_pool(
@@ -68,11 +68,11 @@ def _forward(geometry):
 
   @one.def_vmap
   def over_folds(folds, batched, x, *of_folds):
-    of_folds = _all_batched(folds, batched[1:], of_folds)
+    of_folds = all_batched(folds, batched[1:], of_folds)
     if batched[0]:
       out = lax.map(lambda fold: one(*fold), (x, *of_folds))
     else:
-      out = tuple(_apart(a, folds) for a in one(x, *map(_side_by_side, of_folds)))
+      out = tuple(apart(a, folds) for a in one(x, *map(side_by_side, of_folds)))
     return out, (True,) * 4
 
   return one
@@ -84,11 +84,11 @@ def _backward(geometry):
 
   @one.def_vmap
   def over_folds(folds, batched, x, *of_folds):
-    of_folds = _all_batched(folds, batched[1:], of_folds)
+    of_folds = all_batched(folds, batched[1:], of_folds)
     if batched[0]:
       return lax.map(lambda fold: one(*fold), (x, *of_folds)), (True, True, True)
-    of_x, of_kernel, of_bias = one(x, *map(_side_by_side, of_folds))
-    return (of_x, _apart(of_kernel, folds), _apart(of_bias, folds)), (False, True, True)
+    of_x, of_kernel, of_bias = one(x, *map(side_by_side, of_folds))
+    return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (False, True, True)
 
   return one
 
@@ -113,17 +113,15 @@ def _forward_of_one(x, kernel, bias, sign, weights, *, geometry):
     return sums, ((extreme * sign)[inside], place[inside])
 
   zero = jnp.zeros_like(bias)
-  chunks = _chunks(x, kernel)
-  sums, (pooled, place) = lax.scan(
-    of_images, (zero, zero), (_cut(x, chunks), _cut(weights, chunks))
-  )
-  return _whole(pooled), *sums, _whole(place)
+  number = _parts(x, kernel)
+  sums, (pooled, place) = lax.scan(of_images, (zero, zero), (cut(x, number), cut(weights, number)))
+  return whole(pooled), *sums, whole(place)
 
 
 def _backward_of_one(x, kernel, bias, weights, place, of_pooled, of_first, of_second, *, geometry):
   pool = geometry[0]
   real = _real(x.shape, geometry)
-  number = jnp.arange(pool * pool, dtype=jnp.int8)[:, None, None, None, None]
+  places = jnp.arange(pool * pool, dtype=jnp.int8)[:, None, None, None, None]
 
   def of_images(sums, images):
     x, weights, place, of_pooled = images
@@ -131,7 +129,7 @@ def _backward_of_one(x, kernel, bias, weights, place, of_pooled, of_first, of_se
     y = _convolve(patches, kernel) + bias
     rest = [(0, n - m) for n, m in zip(y.shape[2:4], place.shape[1:3], strict=True)]
     around = ((0, 0), *rest, (0, 0))
-    spread = jnp.where(jnp.pad(place, around) == number, jnp.pad(of_pooled, around), 0)
+    spread = jnp.where(jnp.pad(place, around) == places, jnp.pad(of_pooled, around), 0)
     moments = jnp.where(real, weights[:, None, None] * (of_first + 2 * of_second * y), 0)
     of_y = jnp.where(y > 0, spread + moments, 0)
     of_y = of_y.reshape(-1, of_y.shape[-1])
@@ -141,10 +139,10 @@ def _backward_of_one(x, kernel, bias, weights, place, of_pooled, of_first, of_se
     return (sums[0] + of_kernel, sums[1] + of_y.sum(axis=0)), of_x
 
   zero = jnp.zeros((kernel[..., 0].size, kernel.shape[-1]), kernel.dtype), jnp.zeros_like(bias)
-  chunks = _chunks(x, kernel)
-  images = tuple(_cut(a, chunks) for a in (x, weights, place, of_pooled))
+  number = _parts(x, kernel)
+  images = tuple(cut(a, number) for a in (x, weights, place, of_pooled))
   (of_kernel, of_bias), of_x = lax.scan(of_images, zero, images)
-  return _whole(of_x), of_kernel.reshape(kernel.shape), of_bias
+  return whole(of_x), of_kernel.reshape(kernel.shape), of_bias
 
 
 def _convolve(patches, kernel):
@@ -202,35 +200,6 @@ def _unpatch(of_y, x, kernel, geometry):
   return jax.linear_transpose(look, x)(of_patches.reshape(shape))[0]
 
 
-def _chunks(x, kernel) -> int:
-  """Into how many equal parts to cut the images, so that what one becomes stays in cache."""
-  images, h, w, _ = x.shape
+def _parts(x, kernel) -> int:
   wide = max(kernel[..., 0].size, kernel.shape[-1])
-  wanted = max(1, CHUNK_BYTES // (h * w * wide * x.dtype.itemsize))
-  return next(n for n in range(1, images + 1) if images % n == 0 and images // n <= wanted)
-
-
-def _cut(x, chunks):
-  return x.reshape(chunks, -1, *x.shape[1:])
-
-
-def _whole(x):
-  return x.reshape(-1, *x.shape[2:])
-
-
-def _side_by_side(x):
-  """[F, ..., features] -> [..., F features]."""
-  x = jnp.moveaxis(x, 0, -2)
-  return x.reshape(*x.shape[:-2], -1)
-
-
-def _apart(x, folds):
-  """[..., F features] -> [F, ..., features]."""
-  return jnp.moveaxis(x.reshape(*x.shape[:-1], folds, -1), -2, 0)
-
-
-def _all_batched(folds, batched, arguments):
-  return tuple(
-    x if is_batched else jnp.broadcast_to(x, (folds, *x.shape))
-    for x, is_batched in zip(arguments, batched, strict=True)
-  )
+  return parts(len(x), x[0, ..., 0].size * wide * x.dtype.itemsize)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-# Images are taken in parts whose patches are about this large: half of what one core caches.
-CHUNK_BYTES = 4 * 2**20
+from mer_jax.models.side_by_side import all_batched, apart, cut, parts, side_by_side, whole
+
 # In the place of a maximum where ReLU is 0, and no gradient passes.
 NOWHERE = -1
 
@@ -58,9 +58,9 @@ def _forward(pool: int):
   @one.def_vmap
   def over_folds(folds, batched, x, kernel, bias):
     if batched == [False, True, True]:
-      out, place = one(x, _side_by_side(kernel), bias.reshape(-1))
-      return (_apart(out, folds), _apart(place, folds)), (True, True)
-    x, kernel, bias = _all_batched(folds, batched, (x, kernel, bias))
+      out, place = one(x, side_by_side(kernel), bias.reshape(-1))
+      return (apart(out, folds), apart(place, folds)), (True, True)
+    x, kernel, bias = all_batched(folds, batched, (x, kernel, bias))
     return lax.map(lambda fold: one(*fold), (x, kernel, bias)), (True, True)
 
   return one
@@ -73,10 +73,10 @@ def _backward(pool: int):
   @one.def_vmap
   def over_folds(folds, batched, x, kernel, place, gradient):
     if batched == [False, True, True, True]:
-      sides = [_side_by_side(a) for a in (kernel, place, gradient)]
+      sides = [side_by_side(a) for a in (kernel, place, gradient)]
       of_x, of_kernel, of_bias = one(x, *sides)
-      return (of_x, _apart(of_kernel, folds), _apart(of_bias, folds)), (False, True, True)
-    arguments = _all_batched(folds, batched, (x, kernel, place, gradient))
+      return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (False, True, True)
+    arguments = all_batched(folds, batched, (x, kernel, place, gradient))
     return lax.map(lambda fold: one(*fold), arguments), (True, True, True)
 
   return one
@@ -95,8 +95,8 @@ def _forward_of_one(x, kernel, bias, *, pool):
     out = highest + bias
     return jnp.maximum(out, 0), jnp.where(out > 0, place, jnp.int8(NOWHERE))
 
-  chunks = _chunks(x, kernel)
-  return tuple(_whole(part) for part in lax.map(of_images, _cut(x, chunks)))
+  number = _parts(x, kernel)
+  return tuple(whole(part) for part in lax.map(of_images, cut(x, number)))
 
 
 def _backward_of_one(x, kernel, place, gradient, *, pool):
@@ -109,10 +109,10 @@ def _backward_of_one(x, kernel, place, gradient, *, pool):
     return (of_kernel, of_bias + passing.sum(axis=(0, 1, 2))), _convolve(of_y, turned)
 
   turned = jnp.flip(kernel, (0, 1)).swapaxes(-1, -2)
-  chunks = _chunks(x, kernel)
+  number = _parts(x, kernel)
   zero = jnp.zeros_like(kernel), jnp.zeros(kernel.shape[-1], kernel.dtype)
-  sums, of_x = lax.scan(of_images, zero, tuple(_cut(a, chunks) for a in (x, place, gradient)))
-  return _whole(of_x), *sums
+  sums, of_x = lax.scan(of_images, zero, tuple(cut(a, number) for a in (x, place, gradient)))
+  return whole(of_x), *sums
 
 
 def _convolve(x, kernel):
@@ -143,35 +143,5 @@ def _kernel_gradient(x, window, of_y):
   return product.reshape(*window, c, -1)
 
 
-def _chunks(x, kernel) -> int:
-  """Into how many equal parts to cut the images, so that what one looks at stays in cache."""
-  images, h, w, c = x.shape
-  bytes_of_image = h * w * kernel.shape[0] * kernel.shape[1] * c * x.dtype.itemsize
-  wanted = max(1, CHUNK_BYTES // bytes_of_image)
-  return next(n for n in range(1, images + 1) if images % n == 0 and images // n <= wanted)
-
-
-def _cut(x, chunks):
-  return x.reshape(chunks, -1, *x.shape[1:])
-
-
-def _whole(x):
-  return x.reshape(-1, *x.shape[2:])
-
-
-def _side_by_side(x):
-  """[F, ..., features] -> [..., F features]."""
-  x = jnp.moveaxis(x, 0, -2)
-  return x.reshape(*x.shape[:-2], -1)
-
-
-def _apart(x, folds):
-  """[..., F features] -> [F, ..., features]."""
-  return jnp.moveaxis(x.reshape(*x.shape[:-1], folds, -1), -2, 0)
-
-
-def _all_batched(folds, batched, arguments):
-  return tuple(
-    x if is_batched else jnp.broadcast_to(x, (folds, *x.shape))
-    for x, is_batched in zip(arguments, batched, strict=True)
-  )
+def _parts(x, kernel) -> int:
+  return parts(len(x), x[0].size * kernel.shape[0] * kernel.shape[1] * x.dtype.itemsize)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mer_jax.models import conv_moments_pool, conv_pool, convolution, recurrence
+from mer_jax.models import conv_moments_pool, conv_pool, convolution, projection, recurrence
 
 
 def conv(features: int, window: Sequence[int], name: str, **kwargs) -> nn.Conv:
@@ -239,7 +239,9 @@ class LSTM(nn.Module):
     )
     recurrent = self.param("recurrent", nn.initializers.orthogonal(), (hidden, 4 * hidden), x.dtype)
     bias = self.param("bias", _forget_bias_one, (4 * hidden,), x.dtype)
-    projected = jnp.einsum("btd,dg->tbg", x, kernel) + bias
+    steps, batch = x.shape[1], x.shape[0]
+    rows = jnp.swapaxes(x, 0, 1).reshape(steps * batch, -1)
+    projected = projection.project(rows, kernel).reshape(steps, batch, -1) + bias
     counts = jnp.ones(x.shape[:2], bool) if mask is None else mask
     return recurrence.last_state(projected, recurrent, counts.T)
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from mer_jax.models import convolution
 from mer_jax.training import losses, schedule
 
 # What the keys below a seed's key are for: fold_in of the purpose, then the fold, then the step.
@@ -96,6 +97,7 @@ class Recipe(NamedTuple):
     schedule: one of schedule.SCHEDULES.
     balance: one of losses.BALANCES.
     fewest: the least number of training clips of any fold.
+    convolution: one of models.convolution.IMPLEMENTATIONS.
   """
 
   model: nn.Module
@@ -105,6 +107,7 @@ class Recipe(NamedTuple):
   schedule: str = "shared"
   balance: str = "none"
   fewest: int = 1
+  convolution: str = "auto"
 
 
 def purpose_key(seed_key: jax.Array, purpose: int, identity: jax.Array) -> jax.Array:
@@ -112,9 +115,10 @@ def purpose_key(seed_key: jax.Array, purpose: int, identity: jax.Array) -> jax.A
   return jax.random.fold_in(jax.random.fold_in(seed_key, purpose), identity)
 
 
-def init(recipe: Recipe, seed_key: jax.Array, fold: Fold, data: Data) -> FoldState:
-  """A fold's first state. It depends on the shapes of `data`, never on its values."""
-  example = jax.tree.map(lambda x: jnp.zeros((1, *x.shape[1:]), x.dtype), data.inputs)
+def init(
+  recipe: Recipe, seed_key: jax.Array, fold: Fold, example: Mapping[str, jax.Array]
+) -> FoldState:
+  """A fold's first state; only the shapes of `example` (inputs of one clip, [1, ...]) count."""
   variables = recipe.model.init(
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
@@ -173,14 +177,15 @@ def train_step(
   model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
 
   def loss_of(params):
-    logits, changed = model.apply(
-      {"params": params, "batch_stats": state.batch_stats},
-      chosen.inputs,
-      weights,
-      train=True,
-      rngs={"dropout": dropout},
-      mutable=["batch_stats"],
-    )
+    with convolution.using(recipe.convolution):
+      logits, changed = model.apply(
+        {"params": params, "batch_stats": state.batch_stats},
+        chosen.inputs,
+        weights,
+        train=True,
+        rngs={"dropout": dropout},
+        mutable=["batch_stats"],
+      )
     loss = losses.weighted(logits, chosen.labels, weights, fold.hyper.get("focal_gamma"))
     return loss, (logits, changed.get("batch_stats", {}))
 
@@ -202,7 +207,8 @@ def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -
   """
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
   variables = {"params": state.params, "batch_stats": state.batch_stats}
-  logits = recipe.model.apply(variables, inputs, ones, train=False)
+  with convolution.using(recipe.convolution):
+    logits = recipe.model.apply(variables, inputs, ones, train=False)
   finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(variables)]
   usable = jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
   return jnp.where(usable, jax.nn.softmax(jnp.asarray(logits, jnp.float32)), jnp.nan)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +66,7 @@ def memory_of(devices: Sequence[jax.Device]) -> int:
 
 
 def _peak_of_folds(recipe: Recipe, inputs, labels, hyper, count: int) -> int:
-  shape = jax.ShapeDtypeStruct
+  shape: Any = jax.ShapeDtypeStruct  # stands where arrays will
   data = Data(
     {name: shape(x.shape, x.dtype) for name, x in inputs.items()}, shape(labels.shape, jnp.int32)
   )
@@ -85,7 +85,8 @@ def _peak_of_folds(recipe: Recipe, inputs, labels, hyper, count: int) -> int:
       )
     )(fold, state)
 
-  state = jax.eval_shape(lambda f, d: one.init(recipe, jax.random.key(0), f, d), fold, data)
+  example = {name: shape((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
+  state = jax.eval_shape(lambda f, x: one.init(recipe, jax.random.key(0), f, x), fold, example)
   folds, states = jax.tree.map(lambda x: shape((count, *x.shape), x.dtype), (fold, state))
   return _peak(jax.make_jaxpr(step)(folds, states, data).jaxpr)
 

@@ -1,5 +1,6 @@
 """The host's side of training: chunks of epochs, the bar, the log, checkpoints, the way to stop."""
 
+import pathlib
 import signal
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from mer_jax.progress import progress
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
+from mer_jax.training.profile import tracing
 from mer_jax.training.program import Program
 from mer_jax.training.schedule import steps_per_epoch
 
@@ -23,11 +25,14 @@ class Plan(NamedTuple):
     epochs: all of them, those of an interrupted run included.
     chunk_epochs: epochs in one call of the program, and between two lines of the log.
     checkpoint_every: epochs between two checkpoints; the last epoch always gets one.
+    profile: folder for a trace of one chunk, the second if there is one, for the first compiles;
+      None: no trace.
   """
 
   epochs: int
   chunk_epochs: int = 1
   checkpoint_every: int = 10
+  profile: pathlib.Path | None = None
 
 
 def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: History) -> FoldState:
@@ -69,9 +74,12 @@ def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: Histo
       bar.set_postfix_str(f"loss {np.sum(sums.loss) / max(np.sum(sums.steps), 1):.3f}")
 
     last = epoch == plan.epochs
+    traced = _chunk_to_trace(epoch, plan)
     while not last:
       until = min(_next_multiple(epoch, plan.chunk_epochs), plan.epochs)
-      state, sums = program.train(state, epoch * per_epoch, (until - epoch) * per_epoch)
+      with tracing(plan.profile if epoch == traced else None) as finish:
+        span = epoch * per_epoch, (until - epoch) * per_epoch
+        state, sums = finish(program.train(state, *span))
       log(pending)
       pending = (epoch, until, sums)
       last = until == plan.epochs or distributed.largest(asked.signal) > 0
@@ -87,6 +95,12 @@ def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: Histo
       f" {plan.epochs}, which is saved. The same command goes on from there."
     )
   return state
+
+
+def _chunk_to_trace(epoch: int, plan: Plan) -> int:
+  """The epoch from which on the chunk goes whose trace tells the most."""
+  second = _next_multiple(epoch, plan.chunk_epochs)
+  return second if second < plan.epochs else epoch
 
 
 def _next_multiple(value: int, step: int) -> int:

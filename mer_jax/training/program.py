@@ -47,19 +47,31 @@ class Program(NamedTuple):
 
   def init(self) -> FoldState:
     """The first state of every fold, leaves [S, F', ...]."""
-    platform = self.layout.mesh.devices.flat[0].platform
-    return _init(platform)(self.recipe, self.layout, self.seeds, self.folds, self.data)
+    # On one device, then spread: initialisers call LAPACK, and on CPUs two devices that do so at a
+    # time can wait for each other's threads for ever.
+    seeds, folds = distributed.fetch((self.seeds, self.folds))
+    example = {name: np.zeros((1, *x.shape[1:]), x.dtype) for name, x in self.data.inputs.items()}
+    states = jax.device_get(_init(jax.default_backend())(self.recipe, seeds, folds, example))
+    return jax.tree.map(lambda x: distributed.put(x, self.layout.by_seed_and_fold), states)
 
   def train(self, state: FoldState, first_step: int, num_steps: int) -> tuple[FoldState, Sums]:
     """`num_steps` steps from `first_step` on; `state` is donated. Sums have leaves [S, F']."""
     span = distributed.put(
       np.array([first_step, first_step + num_steps], np.int32), self.layout.replicated
     )
-    return _train(self.recipe, self.layout, self.seeds, self.folds, self.data, span, state)
+    args = self.seeds, self.folds, self.data, span, self._spelled(state)
+    return _train(self.recipe, self.layout, *args)
 
   def predict(self, state: FoldState) -> jax.Array:
     """Probabilities of held-out clips, float32 [S, F', M, K], rows in the order of `held_out`."""
-    return _predict(self.recipe, self.layout, self.held_out, self.data, state)
+    return _predict(self.recipe, self.layout, self.held_out, self.data, self._spelled(state))
+
+  def _spelled(self, state: FoldState) -> FoldState:
+    """The same arrays with their sharding written one way.
+
+    On one device jit writes it another way than we do, and would compile again for that.
+    """
+    return jax.device_put(state, self.layout.by_seed_and_fold)
 
 
 def build(
@@ -172,17 +184,14 @@ def _init(platform: str):
   # Initialisers are long programs that run once: on CPUs optimising them takes ten times longer
   # than not, and saves milliseconds.
   options = {"xla_backend_optimization_level": 0} if platform == "cpu" else None
-  return jax.jit(_first_states, static_argnums=(0, 1), compiler_options=options)
+  return jax.jit(_first_states, static_argnums=0, compiler_options=options)
 
 
-def _first_states(recipe: Recipe, layout: Layout, seeds, folds, data) -> FoldState:
-  def local(seeds, folds, data):
-    def of_fold(seed, fold):
-      return one.init(recipe, jax.random.key(seed), fold, data)
+def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
+  def of_fold(seed, fold):
+    return one.init(recipe, jax.random.key(seed), fold, example)
 
-    return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
-
-  return _sharded(layout, local, (ALL, FOLDS, ALL), SEEDS_FOLDS)(seeds, folds, data)
+  return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=6)

@@ -1,5 +1,7 @@
 """What has to be there before the first step: few imports, and no compilation the second time."""
 
+import gzip
+import json
 import os
 import pathlib
 import re
@@ -82,3 +84,20 @@ def test_the_second_demo_compiles_nothing(demo):
   finished = demo("second")
   assert finished["miss"] == []
   assert finished["hit"]
+
+
+def test_a_profile_is_a_trace_that_viewers_open(data_dir, tmp_path):
+  """Perfetto opens the one file, XProf and TensorBoard the other."""
+  workdir = tmp_path / "run"
+  python(
+    *("-m", "mer_jax.main", "--config=configs/demo.py:casme2", f"--workdir={workdir}", "--profile"),
+    *(f"--config.data.data_dir={data_dir}", *LESS),
+  )
+  (trace,) = (workdir / "profile").rglob("*.trace.json.gz")
+  events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
+  spans = [event for event in events if event.get("ph") == "X"]
+  assert any("train" in event["name"] for event in spans)
+  assert all(event["dur"] >= 0 for event in spans)
+  (planes,) = (workdir / "profile").rglob("*.xplane.pb")
+  assert planes.stat().st_size > 1000
+  assert (workdir / "report.html").is_file()
