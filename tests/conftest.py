@@ -7,8 +7,8 @@ import pathlib
 # time. Before jax is imported, and for every process that a test starts.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
-import jax  # noqa: E402
-import pytest  # noqa: E402
+import jax
+import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
 # Many tests compile the same small programs: each is compiled once.

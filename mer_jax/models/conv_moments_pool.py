@@ -87,8 +87,10 @@ def _backward(geometry):
     of_folds = all_batched(folds, batched[1:], of_folds)
     if batched[0]:
       return lax.map(lambda fold: one(*fold), (x, *of_folds)), (True, True, True)
-    of_x, of_kernel, of_bias = one(x, *map(side_by_side, of_folds))
-    return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (False, True, True)
+    _, of_kernel, of_bias = one(x, *map(side_by_side, of_folds))
+    # Dead code where x is no activation, and each fold's own where somebody asks.
+    of_x = lax.map(lambda fold: one(x, *fold)[0], of_folds)
+    return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (True, True, True)
 
   return one
 

@@ -74,8 +74,10 @@ def _backward(pool: int):
   def over_folds(folds, batched, x, kernel, place, gradient):
     if batched == [False, True, True, True]:
       sides = [side_by_side(a) for a in (kernel, place, gradient)]
-      of_x, of_kernel, of_bias = one(x, *sides)
-      return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (False, True, True)
+      _, of_kernel, of_bias = one(x, *sides)
+      # Dead code where x is no activation, and each fold's own where somebody asks.
+      of_x = lax.map(lambda fold: one(x, *fold)[0], (kernel, place, gradient))
+      return (of_x, apart(of_kernel, folds), apart(of_bias, folds)), (True, True, True)
     arguments = all_batched(folds, batched, (x, kernel, place, gradient))
     return lax.map(lambda fold: one(*fold), arguments), (True, True, True)
 

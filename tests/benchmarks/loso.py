@@ -10,9 +10,12 @@ Needs the extra `peers`.
 import argparse
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 import time
+
+import jax
 
 from mer_jax import atomic
 
@@ -27,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
   if importlib.util.find_spec("torch") is None:
     print("error: PyTorch is not installed; pip install -e '.[peers]'", file=sys.stderr)
     return 2
+  if given.devices > 1 and jax.config.jax_num_cpu_devices < 1:  # not yet said by somebody else
+    jax.config.update("jax_num_cpu_devices", given.devices)
   from . import machine, measure, parity, report, torch_loop
 
   results = {
@@ -65,6 +70,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
   parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
   parser.add_argument("--quick", action="store_true", help="tiny sizes: a trial, no measurement")
   parser.add_argument("--out", default="build/benchmarks", help="folder for the results")
+  parser.add_argument(
+    "--devices",
+    type=int,
+    default=os.cpu_count() or 1,
+    help="devices that a CPU is for (a), as config.devices; its cores, if not given",
+  )
   given = parser.parse_args(arguments)
   from .workloads import WORKLOADS
 

@@ -32,10 +32,12 @@ def caption(machine: dict[str, Any]) -> str:
   place = machine.get("torch_device")
   elsewhere = place and (place == "cuda") != (machine["platform"] == "gpu")
   on = f" on {place}" if elsewhere else ""
+  processor = f"{machine['cores']} CPU cores"
+  if machine["platform"] == "cpu" and machine["devices"] > 1:
+    processor += f" as {machine['devices']} devices of jax"
   return (
-    f"{machine['device']}, {machine['cores']} CPU cores; jax {versions['jax']}, torch"
-    f" {versions['torch']}{on}, Python {machine['python']}; load before the run"
-    f" {machine['load_before']}"
+    f"{machine['device']}, {processor}; jax {versions['jax']}, torch {versions['torch']}{on},"
+    f" Python {machine['python']}; load before the run {machine['load_before']}"
   )
 
 

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+
 from . import contenders, flops, parity, product
 from .child import WAYS
 from .contenders import AllFolds, OneByOneChunks, OneByOneSteps, one_by_one
@@ -17,6 +19,7 @@ from .rounds import interleaved, seconds_of, spread
 from .torch_loop import TorchLoop
 from .workloads import Workload, make, with_config, with_folds
 
+ONE_DEVICE = "a, one device"
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDS, SEEDS, FOLDS_OF_SEEDS = (1, 2, 4, 8, 16, 32, 64), (1, 2, 5), 8
 CURVE_ROUNDS = 3
@@ -71,6 +74,8 @@ def main_rounds(
     "b, a call each epoch": OneByOneChunks(work, programs),
     "c": TorchLoop(work),
   }
+  if len(jax.devices()) > 1:
+    racers[ONE_DEVICE] = AllFolds(with_config(work, devices=1))
   for racer in racers.values():
     racer.warm_up()
   rates = product.products(quick)
@@ -147,6 +152,8 @@ def shown(numbers: Mapping[str, float]) -> str:
 def _child(name: str, way: str, quick: bool, cache: str) -> dict[str, Any]:
   command = [sys.executable, "-m", "tests.benchmarks.child", name, way, *["--quick"] * quick]
   environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": cache}
+  if jax.devices()[0].platform == "cpu":
+    environment["JAX_NUM_CPU_DEVICES"] = str(len(jax.devices()))
   done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
   if done.returncode:
     raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")

@@ -191,7 +191,7 @@ def _moved(
   theirs = {name: reference.parameters[name] - start[name] for name in start}
   found = {"parameters": _deviation(ours, theirs)}
   if reference.statistics:
-    found["statistics"] = _deviation(last.batch_stats["norm"], reference.statistics)
+    found["statistics"] = _deviation(last.batch_stats["streams"]["norm"], reference.statistics)
   return found
 
 

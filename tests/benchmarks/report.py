@@ -9,15 +9,16 @@ from matplotlib.figure import Figure
 from mer_jax.report import style
 
 from . import machine
-from .measure import median_ms
+from .measure import ONE_DEVICE, median_ms
 
 WAYS = {
   "a": "all folds in one program (mer_jax)",
+  ONE_DEVICE: "the same, the CPU as one device",
   "b": "the same step, fold by fold",
   "c": "PyTorch, fold by fold",
 }
-SHORT = {"a": "mer_jax", "b": "fold by fold", "c": "PyTorch"}
-COLORS = {"a": style.BLUE, "b": style.GREEN, "c": style.VERMILION}
+SHORT = {"a": "mer_jax", ONE_DEVICE: "one device", "b": "fold by fold", "c": "PyTorch"}
+COLORS = {"a": style.BLUE, ONE_DEVICE: style.BLUE, "b": style.GREEN, "c": style.VERMILION}
 TITLES = {"parallel_cnn_lstm": "parallel CNN + LSTM", "ststnet": "STSTNet"}
 
 
@@ -29,7 +30,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     "|---|---|---|---|---|---|---|---|",
   ]
   for name, found in results["models"].items():
-    lines += [f"| `{name}` | {_cells(found, way)} |" for way in WAYS]
+    lines += [f"| `{name}` | {_cells(found, way)} |" for way in _there(found)]
   products = ", ".join(f"{n} {f['product']:.0f}" for n, f in results["models"].items())
   return "\n".join(
     [
@@ -67,11 +68,20 @@ def way_of(found: Mapping[str, Any], way: str) -> Mapping[str, Any]:
   return found["ways"][found["best_b"] if way == "b" else way]
 
 
+def _there(found: Mapping[str, Any]) -> list[str]:
+  """The ways that were measured: with one device in all, that of one device is (a)."""
+  return [way for way in WAYS if way != ONE_DEVICE or way in found["ways"]]
+
+
 def _cells(found: Mapping[str, Any], way: str) -> str:
   entry = way_of(found, way)
   ms = entry["ms_per_step_and_fold"]
-  start = found["start"][way]
-  cold, cached = (start[k]["init_seconds"] + start[k]["train_seconds"] for k in ("cold", "cached"))
+  start = found["start"].get(way)
+  compiled, memory = "", ""
+  if start:
+    cold, cached = (start[k]["init_seconds"] + start[k]["train_seconds"] for k in start)
+    compiled = "none" if way == "c" else f"{cold:.1f} s, {cached:.1f} s"
+    memory = f"{_memory(start['cold']):.2f} GiB"
   return " | ".join(
     [
       WAYS[way],
@@ -79,8 +89,8 @@ def _cells(found: Mapping[str, Any], way: str) -> str:
       f"{median_ms(found['ways']['c']) / ms['median']:.2f} x",
       f"{entry['gflops']:.0f}",
       f"{100 * entry['share_of_product']:.0f} %",
-      "none" if way == "c" else f"{cold:.1f} s, {cached:.1f} s",
-      f"{_memory(start['cold']):.2f} GiB",
+      compiled,
+      memory,
     ]
   )
 
@@ -95,7 +105,7 @@ def _folds(results: Mapping[str, Any]) -> str:
 
 
 def _bars(axes: Axes, found: Mapping[str, Any]) -> None:
-  for place, way in enumerate(SHORT):
+  for place, way in enumerate(_there(found)):
     ms = way_of(found, way)["ms_per_step_and_fold"]
     axes.barh(place, ms["median"], color=COLORS[way], height=0.62)
     axes.plot([ms["min"], ms["max"]], [place, place], color=style.INK, linewidth=1)
@@ -108,10 +118,11 @@ def _bars(axes: Axes, found: Mapping[str, Any]) -> None:
       va="center",
       fontsize=8,
     )
-  axes.set_yticks(range(len(SHORT)), SHORT.values())
+  ways = _there(found)
+  axes.set_yticks(range(len(ways)), [SHORT[way] for way in ways])
   axes.invert_yaxis()
   axes.set_xlabel("ms per step and fold")
-  axes.set_xlim(0, 2.3 * max(way_of(found, w)["ms_per_step_and_fold"]["max"] for w in SHORT))
+  axes.set_xlim(0, 2.3 * max(way_of(found, w)["ms_per_step_and_fold"]["max"] for w in ways))
 
 
 def _curve(axes: Axes, found: Mapping[str, Any], over: str, title: str) -> None:

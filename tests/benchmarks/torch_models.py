@@ -97,7 +97,9 @@ def optimizer(work: Workload, model: nn.Module) -> torch.optim.Optimizer:
 def converted(name: str, tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
   """Parameters of the JAX model `name`, or their gradients, by PyTorch's names in its layout."""
   found = {}
-  for layer, leaves in tree.items():
+  # mer_jax has the normalisation within the layer that it normalises.
+  inner = {key: leaf for leaves in tree.values() for key, leaf in leaves.items() if key == "norm"}
+  for layer, leaves in {**tree, **inner}.items():
     if layer == "lstm":  # both order the gates input, forget, cell, output
       found["lstm.weight_ih_l0"] = np.asarray(leaves["kernel"]).T
       found["lstm.weight_hh_l0"] = np.asarray(leaves["recurrent"]).T

@@ -1,11 +1,10 @@
 """Whole runs, from prepared data to the report."""
 
 import json
+import os
 import pathlib
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -99,33 +98,21 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
   assert summary["clips"] == len(experiment.load_split(config).labels)
 
 
-def test_killed_and_started_again_predicts_the_same_bytes(config, tmp_path):
-  config.training.epochs = 40
-  config.checkpoint.every_epochs = 1
-  mer_jax.run(config, tmp_path / "whole", quiet=True)
-  started = command(config, tmp_path / "killed", "--config.checkpoint.every_epochs=1")
-  process = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-  checkpoints = tmp_path / "killed" / "checkpoints"
-  deadline = time.monotonic() + 240
-  while not (checkpoints.is_dir() and any(p.name.isdigit() for p in checkpoints.iterdir())):
-    assert process.poll() is None, process.stdout.read().decode()
-    assert time.monotonic() < deadline, "no checkpoint in time"
-    time.sleep(0.01)
-  process.send_signal(signal.SIGKILL)
-  process.communicate()
-  subprocess.run(started, check=True, capture_output=True)
-  whole, killed = (
-    (tmp_path / name / "predictions.csv").read_bytes() for name in ("whole", "killed")
-  )
-  assert whole == killed
-
-
 def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
   done = subprocess.run(command(config, tmp_path / "run"), capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   assert "pooled" in done.stdout
   assert "report.html" in done.stdout
   assert "epoch" not in done.stderr  # no bar where nobody watches
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_a_cpu_is_as_many_devices_as_the_config_asks_for(config, tmp_path):
+  environment = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
+  started = command(config, tmp_path / "run", "--config.devices=2")
+  subprocess.run(started, env=environment, check=True, capture_output=True)
+  left = json.loads((tmp_path / "run" / "environment.json").read_text())
+  assert len(left["devices"]) == 2
 
 
 @pytest.mark.parametrize(

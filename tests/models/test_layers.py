@@ -1,5 +1,7 @@
 """Layers against their textbook forms."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from mer_jax.models import layers
+from mer_jax.models import convolution, layers
 
 KEY = jax.random.key(0)
 
@@ -17,6 +19,12 @@ def normal(*shape, seed=0):
   return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
+def channels_last(ndim):
+  last = (0, ndim - 1, *range(1, ndim - 1))
+  return lax.ConvDimensionNumbers(last, (ndim - 1, ndim - 2, *range(ndim - 2)), last)
+
+
+@pytest.mark.parametrize("implementation", ["product", "grouped"])
 @pytest.mark.parametrize(
   ("strides", "padding", "dilation"),
   [
@@ -27,7 +35,9 @@ def normal(*shape, seed=0):
     ((1, 2), [(1, 1), (0, 2)], (1, 1)),
   ],
 )
-def test_conv_as_product_is_the_convolution_and_so_is_its_gradient(strides, padding, dilation):
+def test_convolve_is_the_convolution_and_so_is_its_gradient(
+  implementation, strides, padding, dilation
+):
   x, w = normal(2, 13, 12, 3), normal(3, 4, 3, 5, seed=1)
 
   def reference(x, w):
@@ -36,33 +46,68 @@ def test_conv_as_product_is_the_convolution_and_so_is_its_gradient(strides, padd
     )
 
   def ours(x, w):
-    return layers.conv_as_product(x, w, strides, padding, rhs_dilation=dilation)
+    with convolution.using(implementation):
+      return convolution.convolve(
+        x, w, strides, padding, rhs_dilation=dilation, dimension_numbers=channels_last(4)
+      )
 
-  np.testing.assert_allclose(ours(x, w), reference(x, w), rtol=1e-4, atol=1e-4)
-  cotangent = normal(*reference(x, w).shape, seed=2)
-  for got, expected in zip(
-    jax.vjp(ours, x, w)[1](cotangent), jax.vjp(reference, x, w)[1](cotangent), strict=True
-  ):
+  def run(function):
+    def both(x, w):
+      out, pullback = jax.vjp(function, x, w)
+      return out, *pullback(jnp.asarray(normal(*out.shape, seed=2)))
+
+    return jax.jit(both)(x, w)
+
+  for got, expected in zip(run(ours), run(reference), strict=True):
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_conv_as_product_in_three_dimensions():
+@pytest.mark.parametrize("implementation", ["product", "grouped"])
+def test_convolve_in_three_dimensions(implementation):
   x, w = normal(2, 5, 6, 7, 2), normal(3, 3, 3, 2, 4, seed=1)
   expected = lax.conv_general_dilated(
     x, w, (1, 1, 1), "SAME", dimension_numbers=("NDHWC", "DHWIO", "NDHWC")
   )
-  got = layers.conv_as_product(x, w, (1, 1, 1), "SAME")
+  with convolution.using(implementation):
+    convolve = partial(
+      convolution.convolve,
+      window_strides=(1, 1, 1),
+      padding="SAME",
+      dimension_numbers=channels_last(5),
+    )
+    got = jax.jit(convolve)(x, w)
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_conv_as_product_refuses_groups():
+@pytest.mark.parametrize("refused", [{"feature_group_count": 2}, {"lhs_dilation": (1, 2)}])
+def test_convolve_refuses_groups_and_transposition(refused):
   with pytest.raises(NotImplementedError):
-    layers.conv_as_product(
-      normal(1, 4, 4, 2), normal(3, 3, 1, 2), (1, 1), "SAME", feature_group_count=2
-    )
+    convolution.convolve(normal(1, 4, 4, 2), normal(3, 3, 1, 2), (1, 1), "SAME", **refused)
 
 
-@settings(max_examples=15, deadline=None)
+def test_using_lasts_as_long_as_its_block_even_when_that_fails():
+  outside, inside = convolution.implementation(), []
+
+  def fail():
+    inside.append(convolution.implementation())
+    raise ZeroDivisionError
+
+  with convolution.using("grouped"):
+    with pytest.raises(ZeroDivisionError), convolution.using("product"):
+      fail()
+    assert convolution.implementation() == "grouped"
+  assert inside == ["product"]
+  assert convolution.implementation() == outside
+
+
+def test_auto_is_fused_on_a_cpu_and_product_elsewhere(monkeypatch):
+  for backend, expected in (("cpu", "fused"), ("gpu", "product"), ("tpu", "product")):
+    monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+    with convolution.using("auto"):
+      assert convolution.implementation() == expected
+
+
+@settings(max_examples=10, deadline=None)
 @given(h=st.integers(3, 9), w=st.integers(3, 9), window=st.integers(2, 3), pad=st.integers(0, 1))
 def test_max_pool_is_reduce_window(h, w, window, pad):
   x = normal(2, h, w, 3, seed=h * 10 + w)
@@ -74,7 +119,8 @@ def test_max_pool_is_reduce_window(h, w, window, pad):
     (1, window, window, 1),
     ((0, 0), (pad, pad), (pad, pad), (0, 0)),
   )
-  np.testing.assert_array_equal(layers.max_pool(x, (window, window), pad), expected)
+  pooled = jax.jit(lambda x: layers.max_pool(x, (window, window), pad))(x)
+  np.testing.assert_array_equal(pooled, expected)
 
 
 def test_pooling_cuts_a_window_to_a_short_axis():
@@ -85,7 +131,7 @@ def test_pooling_cuts_a_window_to_a_short_axis():
 
 def test_batch_norm_counts_only_what_has_weight():
   x, weights = normal(6, 4, 5, 3), np.float32([1, 0, 2, 0, 1, 1])
-  norm = layers.BatchNorm()
+  norm = layers.BatchNorm(3)
   variables = norm.init(KEY, x, weights, train=False)
   y, changed = norm.apply(variables, x, weights, train=True, mutable=["batch_stats"])
   counted = x[weights > 0]
@@ -96,13 +142,52 @@ def test_batch_norm_counts_only_what_has_weight():
 
 def test_batch_norm_of_nothing_changes_nothing():
   x = normal(3, 4)
-  norm = layers.BatchNorm()
+  norm = layers.BatchNorm(4)
   variables = norm.init(KEY, x, np.ones(3, np.float32), train=False)
   y, changed = norm.apply(
     variables, x, np.zeros(3, np.float32), train=True, mutable=["batch_stats"]
   )
   assert np.all(np.isfinite(y))
   jax.tree.map(np.testing.assert_array_equal, changed["batch_stats"], variables["batch_stats"])
+
+
+def dropped(rate, x, seed=0):
+  """What a Dropout of `rate`, a number of Python or traced, makes of x in training."""
+  return layers.Dropout(rate).apply({}, x, train=True, rngs={"dropout": jax.random.key(seed)})
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.9])
+def test_dropout_keeps_the_mean_and_drops_its_share(rate):
+  x = np.ones((400, 500), np.float32)
+  y = np.asarray(jax.jit(dropped, static_argnums=0)(rate, x))
+  scaled = y[y != 0]
+  np.testing.assert_allclose(scaled, 1 / (1 - rate), rtol=1e-6)
+  deviation = np.sqrt(rate * (1 - rate) / x.size)
+  assert abs(np.mean(y == 0) - rate) < 5 * deviation
+  assert abs(y.mean() - 1) < 5 * deviation / (1 - rate)
+  # No row, column or neighbour knows of another: shares of single rows spread as chance has it.
+  spread = np.std(np.mean(y == 0, axis=1)) / np.sqrt(rate * (1 - rate) / 500)
+  assert 0.8 < spread < 1.2
+
+
+def test_dropout_of_a_traced_rate_is_that_of_the_number():
+  rates, x = (0.0, 0.25, 0.3, 0.9), normal(50, 40)
+  traced = jax.jit(jax.vmap(dropped, (0, None)))(np.float32(rates), x)
+  for rate, y in zip(rates, traced, strict=True):
+    np.testing.assert_allclose(y, jax.jit(dropped, static_argnums=0)(rate, x), rtol=1e-5)
+  np.testing.assert_array_equal(traced[0], x)
+
+
+def test_dropout_draws_anew_with_another_key_and_passes_out_of_training():
+  x = normal(20, 30)
+  assert np.any((dropped(0.5, x, 0) == 0) != (dropped(0.5, x, 1) == 0))
+  np.testing.assert_array_equal(layers.Dropout(0.5).apply({}, x, train=False), x)
+
+
+def test_the_gradient_of_dropout_is_what_was_kept():
+  x = normal(20, 30)
+  y, of_x = dropped(0.5, x), jax.grad(lambda x: dropped(0.5, x).sum())(x)
+  np.testing.assert_array_equal(of_x, np.where(y == 0, 0, 2))
 
 
 def lstm_by_hand(params, x, mask):

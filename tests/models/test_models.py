@@ -1,5 +1,7 @@
 """Models: sizes as specified, every switch runs, and wrong names say what is right."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,9 +62,12 @@ def test_every_switch_gives_logits_and_gradients(options):
   frames = np.random.default_rng(0).random((2, 5, 8, 8, 1), np.float32)
   inputs = {"frames": frames, "mask": np.arange(5)[None] < np.array([[5], [3]])}
   weights = jnp.ones(2)
-  variables = model.init(jax.random.key(0), inputs, weights, train=False)
+  init = jax.jit(lambda key: model.init(key, inputs, weights, train=False))
+  variables = init(jax.random.key(0))
 
-  def loss(params):
+  @jax.jit
+  @jax.grad
+  def grad(params):
     logits, _ = model.apply(
       {**variables, "params": params},
       inputs,
@@ -74,8 +79,8 @@ def test_every_switch_gives_logits_and_gradients(options):
     assert logits.shape == (2, 3)
     return jnp.sum(jnp.square(logits))
 
-  grads = jax.grad(loss)(variables["params"])
-  assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(grads))
+  grads = jax.tree.leaves(grad(variables["params"]))
+  assert all(np.all(np.isfinite(leaf)) for leaf in grads)
 
 
 def logits_of(frames, mask, **options):
@@ -103,9 +108,9 @@ def test_the_stack_reads_frames_as_channels_and_the_wrong_axis_reads_columns():
   shapes = {}
   for branch in ("stack", "stack_wrong_axis"):
     model = models.build("parallel_cnn_lstm", 3, {**SMALL, "cnn_branch": branch})
-    variables = model.init(
-      jax.random.key(0), {"frames": frames, "mask": mask}, jnp.ones(2), train=False
-    )
+    inputs = {"frames": frames, "mask": mask}
+    init = partial(model.init, train=False)
+    variables = jax.eval_shape(init, jax.random.key(0), inputs, jnp.ones(2))
     shapes[branch] = variables["params"]["conv1"]["kernel"].shape
   assert shapes == {"stack": (3, 3, 4, 2), "stack_wrong_axis": (3, 3, 8, 2)}
 

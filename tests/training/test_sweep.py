@@ -31,7 +31,7 @@ def fold_of(state, fold):
 
 def assert_close(a, b):
   for x, y in zip(a, b, strict=True):
-    np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(x, y, rtol=5e-3, atol=5e-4)
 
 
 @pytest.mark.parametrize("case", ["parallel", "ststnet"])
@@ -136,6 +136,7 @@ def footprint_of(batch_size, **options):
     optimizer=optimizers.build("adam"),
     num_classes=3,
     batch_size=batch_size,
+    convolution="product",  # which keeps what it computes; "fused" is there to keep none of it
   )
   return training.estimate(recipe, given.inputs, given.labels, ["learning_rate"])
 

@@ -1,0 +1,59 @@
+"""Models compute the same however their convolutions are computed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import CASES, problem
+
+from mer_jax import models
+from mer_jax.models import convolution
+from mer_jax.training import losses
+
+FOLDS, BATCH = 2, 4
+
+
+def draw(rng, shape):
+  return rng.uniform(-0.3, 0.3, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_implementation_gives_the_same_loss_and_gradients(case):
+  name, options, takes = CASES[case]
+  given = problem(takes)
+  model = models.build(name, 3, options)
+  inputs = jax.tree.map(lambda x: x[:BATCH], given.inputs)
+  weights = np.float32([[1, 0, 2, 1], [1, 1, 0.5, 0]])
+  shapes = jax.eval_shape(
+    lambda: model.init(jax.random.key(0), inputs, jnp.ones(BATCH), train=False)
+  )
+  rng = np.random.default_rng(0)
+  variables = jax.tree.map(lambda leaf: draw(rng, (FOLDS, *leaf.shape)), shapes)
+
+  def loss(params, variables, weights):
+    logits, changed = model.apply(
+      {**variables, "params": params},
+      inputs,
+      weights,
+      train=True,
+      rngs={"dropout": jax.random.key(1)},
+      mutable=["batch_stats"],
+    )
+    return losses.weighted(logits, given.labels[:BATCH], weights, None), changed
+
+  def run(implementation):
+    with convolution.using(implementation):
+      # A function of its own, for jit remembers what it was traced with.
+      step = jax.jit(
+        lambda v, w: jax.vmap(jax.value_and_grad(loss, has_aux=True))(v["params"], v, w)
+      )
+      return step(variables, weights)
+
+  expected = run("grouped")
+  assert all(np.any(leaf) for leaf in jax.tree.leaves(expected[1]))
+  for implementation in ("fused", "product"):
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
+      run(implementation),
+      expected,
+    )
