@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 # Tests compile much and compute little: a program that is not optimised is ready in a third of the
 # time. Before jax is imported, and for every process that a test starts.
@@ -9,6 +10,11 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_opti
 
 import jax
 import pytest
+
+# A shell lets what it starts in the background ignore SIGINT, and that is handed on; some tests are
+# about that signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+  signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_num_cpu_devices", 4)
 # Many tests compile the same small programs: each is compiled once.
