@@ -14,6 +14,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import jax
@@ -66,6 +67,7 @@ class Checkpoints:
       return
     with _writing(self._directory):
       self._directory.mkdir(parents=True, exist_ok=True)
+      _remove_half_written(self._directory)
       self._manager = ocp.CheckpointManager(
         self._directory,
         item_names=(_ITEM,),
@@ -73,7 +75,6 @@ class Checkpoints:
         options=ocp.CheckpointManagerOptions(
           max_to_keep=keep,
           create=False,
-          cleanup_tmp_directories=True,
           lightweight_initialize=True,  # one that cannot be read must not be in the way
           multiprocessing_options=_one_of_several(),
         ),
@@ -183,6 +184,19 @@ class Checkpoints:
       f" {aside}; the run {then}.",
       file=sys.stderr,
     )
+
+
+def _remove_half_written(directory: pathlib.Path, patience_seconds: float = 5.0) -> None:
+  """Removes what killed writers left; one that failed in this process may still be at it."""
+  end = time.monotonic() + patience_seconds
+  while left := list(directory.glob("*.orbax-checkpoint-tmp*")):
+    try:
+      for path in left:
+        shutil.rmtree(path)
+    except OSError:
+      if time.monotonic() > end:
+        raise
+      time.sleep(0.1)
 
 
 def _one_of_several() -> ocp.options.MultiprocessingOptions:
