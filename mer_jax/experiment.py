@@ -61,11 +61,12 @@ def run(
   split = load_split(config)
   model = build_model(config, split)
   arrays = inputs.make(config.input.name, split.clips, **settings.options(config.input))
-  _check_processes(config, split, arrays)
+  data = fingerprint(split)
+  _check_processes(config, data, arrays)
   program = build_program(config, split, arrays, model)
   devices = [str(device) for device in program.layout.mesh.devices.flat]
   for name, part in {"": config, **{point.name: point.config for point in points}}.items():
-    distributed.on_main(workdir.claim, path / name, part, fingerprint(split), devices)
+    distributed.on_main(workdir.claim, path / name, part, data, devices)
   say(reports.announcement(config.to_dict(), split, arrays, _parameters(program), devices))
 
   logs = [path / point.name / "history.jsonl" for point in points]
@@ -150,12 +151,14 @@ def build_program(
     balance=config.training.balance,
     convolution=config.training.convolution,
   )
+  block = config.training.fold_block
   layout = training.arrange(
     len(points) * len(split.fold_names),
-    config.training.fold_block,
+    block,
     config.devices,
     seeds=config.seeds,
-    footprint=training.estimate(recipe, arrays, split.labels, list(hyper)),
+    # Half a second of tracing, which a block that was set by hand makes needless.
+    footprint=None if block else training.estimate(recipe, arrays, split.labels, list(hyper)),
   )
   return training.build(
     recipe, layout, seeds(config), split.fold_names, split.held_out, arrays, split.labels, hyper
@@ -177,21 +180,24 @@ def fingerprint(split: protocols.Split) -> str:
 
 
 def _check_processes(
-  config: config_dict.ConfigDict, split: protocols.Split, arrays: Mapping[str, np.ndarray]
+  config: config_dict.ConfigDict, data: str, arrays: Mapping[str, np.ndarray]
 ) -> None:
-  """Raises ConfigError where several processes are not about to compute the same."""
+  """Raises ConfigError where several processes are not about to compute the same.
+
+  `data` is the fingerprint of the split.
+  """
   if distributed.processes() == 1:
     return
-  data = config.copy_and_resolve_references()
-  data.data.data_dir = ""  # where the data lie is each host's own affair
+  anywhere = config.copy_and_resolve_references()
+  anywhere.data.data_dir = ""  # where the data lie is each host's own affair
   pixels = hashlib.sha256()
   for array in arrays.values():
     pixels.update(np.ascontiguousarray(array).data)
   distributed.check_same(
     {
       "version of mer_jax, jax": f"{__version__}, {jax.__version__}",
-      "config": json.dumps(settings.to_json(data), sort_keys=True),
-      "prepared data": fingerprint(split),
+      "config": json.dumps(settings.to_json(anywhere), sort_keys=True),
+      "prepared data": data,
       "input computed from the data": pixels.hexdigest(),
     }
   )

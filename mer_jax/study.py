@@ -15,7 +15,6 @@ import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import (
-  atomic,
   distributed,
   evaluation,
   experiment,
@@ -75,7 +74,7 @@ def run(
     distributed.on_main(workdir.examine, path, config)
   remarks = _rehearse(variants)
   if variants[0].name:
-    distributed.on_main(_claim, path, config)
+    distributed.on_main(workdir.write_config, path, config)
   rows, errors = [], []
   for number, variant in enumerate(variants, 1):
     where = f"{number} of {len(variants)}"
@@ -207,12 +206,6 @@ def _build(config: config_dict.ConfigDict, one_clip: Clips, num_classes: int) ->
   model = models.build(config.model.name, num_classes, settings.options(config.model))
   models.check_input(config.model.name, model, config.input.name, arrays)
   jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
-
-
-def _claim(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
-  content = settings.to_json(config)
-  content = {"hash": settings.digest(content), "config": content}
-  atomic.write_text(path / "config.json", json.dumps(content, indent=2) + "\n")
 
 
 def _run(variant: Variant, path: pathlib.Path, quiet: bool) -> TrainingError | None:

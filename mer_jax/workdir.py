@@ -80,8 +80,6 @@ def claim(
   Raises:
     WorkdirError: an earlier part of this run used other data, or the folder cannot be written.
   """
-  new = settings.to_json(config)
-  content = {"hash": settings.digest(new), "config": new}
   now = {**_environment(devices), "data_fingerprint": fingerprint}
   try:
     path.mkdir(parents=True, exist_ok=True)
@@ -103,7 +101,17 @@ def claim(
   # config.json last: a folder that has it was claimed to the end.
   environment = _continued(environment, now) if environment else {**now, "sources": _sources()}
   _write_json(path / "environment.json", environment)
-  _write_json(path / "config.json", content)
+  write_config(path, config)
+
+
+def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
+  """Writes `config`, resolved, and its hash as config.json in the folder `path`, atomically.
+
+  Raises:
+    WorkdirError: the folder cannot be written.
+  """
+  content = settings.to_json(config)
+  _write_json(path / "config.json", {"hash": settings.digest(content), "config": content})
 
 
 def _half_claimed(file: pathlib.Path) -> bool:
