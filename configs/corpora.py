@@ -13,8 +13,16 @@ CORPORA = {
   "casme2_native": (("casme2",), "native", None),
   "samm_native": (("samm",), "native", None),
   "smic_native": (("smic",), "native", None),
+  # The five emotions most papers use.
+  "casme2_five_class": (("casme2",), "five_class", None),
+  "samm_five_class": (("samm",), "five_class", None),
   # The composite of MEGC2019: trained on all three, scored on each as well.
   "megc2019": (("casme2", "samm", "smic"), "megc2019", None),
+  # Objective classes I to V, the composite of MEGC2018.
+  "megc2018": (("casme2", "samm"), "megc2018", None),
+  # Hold-out database evaluation: a fold holds a whole corpus out.
+  "megc2019_hde": (("casme2", "samm", "smic"), "megc2019", None),
+  "megc2018_hde": (("casme2", "samm"), "megc2018", None),
   # Published optical-flow maps instead of frames, of the corpora they cover.
   "casme2_maps": (("megc2019_flow",), "three_class", "maps"),
   "megc2019_maps": (("megc2019_flow",), "megc2019", "maps"),
@@ -35,6 +43,9 @@ def apply(config: config_dict.ConfigDict, arg: str) -> bool:
   datasets, protocol, builder_config = CORPORA[arg]
   config.data.datasets = datasets
   config.protocol.name = protocol
+  if protocol in ("megc2018", "megc2019"):
+    # What a fold holds out: subject, or dataset (a whole corpus).
+    config.protocol.held_out = "dataset" if arg.endswith("_hde") else "subject"
   if protocol == "native":
     # Clips below which a class is dropped.
     config.protocol.minimum = 10

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 from ml_collections import config_dict
@@ -17,23 +16,25 @@ from mer_jax import (
   distributed,
   evaluation,
   inputs,
-  models,
+  learning,
   prepared,
   protocols,
   settings,
   sweep,
-  training,
   workdir,
 )
 from mer_jax import report as reports
 from mer_jax.errors import TrainingError
-from mer_jax.training import optimizers
 from mer_jax.version import __version__
 
 
 @distributed.together()
 def run(
-  config: config_dict.ConfigDict, workdir_path: str | os.PathLike[str], *, quiet: bool = False
+  config: config_dict.ConfigDict,
+  workdir_path: str | os.PathLike[str],
+  *,
+  quiet: bool = False,
+  split: protocols.Split | None = None,
 ) -> dict[str, Any]:
   """Runs leave-one-subject-out as `config` says and leaves everything in `workdir_path`.
 
@@ -44,6 +45,7 @@ def run(
     config: fields of settings.default() and the options of its input, model and protocol.
     workdir_path: a new folder, or the one of the same run.
     quiet: print nothing.
+    split: what load_split(config) gives, where the caller has it already.
 
   Returns:
     The content of metrics.json, see evaluation.summarise. With a sweep, for the name of each
@@ -58,33 +60,21 @@ def run(
   settings.check(config)
   points = sweep.points(config)
   path = distributed.on_main(workdir.examine, workdir_path, config)
-  split = load_split(config)
-  model = build_model(config, split)
-  arrays = inputs.make(config.input.name, split.clips, **settings.options(config.input))
+  split = split or load_split(config)
+  model = learning.build_model(config, len(split.class_names))
+  with inputs.keeping(config.data.cache_dir):
+    arrays = inputs.make(config.input.name, split.clips, **settings.options(config.input))
   data = fingerprint(split)
   _check_processes(config, data, arrays)
-  program = build_program(config, split, arrays, model)
-  devices = [str(device) for device in program.layout.mesh.devices.flat]
+  learner = learning.build(config, split, arrays, model)
   for name, part in {"": config, **{point.name: point.config for point in points}}.items():
-    distributed.on_main(workdir.claim, path / name, part, data, devices)
-  say(reports.announcement(config.to_dict(), split, arrays, _parameters(program), devices))
+    distributed.on_main(workdir.claim, path / name, part, data, learner.devices)
+  say(reports.announcement(config.to_dict(), split, arrays, learner.about, learner.devices))
 
-  logs = [path / point.name / "history.jsonl" for point in points]
-  history = training.History(logs, seeds(config), split.fold_names)
-  plan = training.Plan(
-    config.training.epochs,
-    config.training.chunk_epochs,
-    config.checkpoint.every_epochs,
-    path / "profile" if config.profile and distributed.is_main() else None,
-  )
-  with training.Checkpoints(path / "checkpoints", config.checkpoint.keep) as checkpoints:
-    state = training.train(program, plan, checkpoints, history)
-
-  probabilities = distributed.fetch(program.predict(state))[:, : program.layout.folds]
-  by_point = np.split(probabilities, len(points), axis=1)
+  by_point = learner.learn(path)
   summaries = {
-    point.name: distributed.on_main(leave, path / point.name, config, split, part, say)
-    for point, part in zip(points, by_point, strict=True)
+    point.name: distributed.on_main(leave, path / point.name, config, split, by_clip, say)
+    for point, by_clip in zip(points, by_point, strict=True)
   }
   _check_no_gap(summaries)
   return summaries if points[0].name else summaries[""]
@@ -94,16 +84,15 @@ def leave(
   folder: pathlib.Path,
   config: config_dict.ConfigDict,
   split: protocols.Split,
-  probabilities: np.ndarray,
+  by_clip: np.ndarray,
   say: Callable[..., Any] = print,
 ) -> dict[str, Any] | None:
-  """Writes what the folds predicted, float32 [S, F, M, K], and all that follows from it.
+  """Writes what the folds predicted, float32 [S, N, K], and all that follows from it.
 
   Returns:
     The content of metrics.json; None if no fold ended, and then nothing but predictions.csv.
   """
-  by_clip = training.by_clip(probabilities, split.held_out)
-  predictions = evaluation.predictions_of(seeds(config), split, by_clip)
+  predictions = evaluation.predictions_of(learning.seeds(config), split, by_clip)
   evaluation.write_csv(folder / "predictions.csv", predictions)
   if np.all(np.isnan(by_clip)):
     return None
@@ -120,54 +109,11 @@ def load_split(config: config_dict.ConfigDict) -> protocols.Split:
   """The prepared clips of `config.data` under the protocol of `config.protocol`."""
   data = config.data
   parts = [prepared.load(name, data.builder_config, data.data_dir) for name in data.datasets]
-  return protocols.split(
+  split = protocols.split(
     config.protocol.name, clips.concatenate(parts), **settings.options(config.protocol)
   )
-
-
-def build_model(config: config_dict.ConfigDict, split: protocols.Split) -> nn.Module:
-  """The model of `config`, checked against its input's kind before that is computed."""
-  optimizers.build(config.optimizer.name)  # a wrong name must not cost an hour of optical flow
-  return models.build(config.model.name, len(split.class_names), settings.options(config.model))
-
-
-def build_program(
-  config: config_dict.ConfigDict,
-  split: protocols.Split,
-  arrays: dict[str, np.ndarray],
-  model: nn.Module | None = None,
-) -> training.Program:
-  """The LOSO of `config` on the devices; `arrays` are the model's inputs, [N, ...] each."""
-  model = model or build_model(config, split)
-  models.check_input(config.model.name, model, config.input.name, arrays)
-  points = sweep.points(config)
-  hyper = sweep.hyper(points)
-  recipe = training.Recipe(
-    model=model,
-    optimizer=optimizers.build(config.optimizer.name),
-    num_classes=len(split.class_names),
-    batch_size=min(config.training.batch_size, len(split.labels)),
-    schedule=config.training.schedule,
-    balance=config.training.balance,
-    convolution=config.training.convolution,
-  )
-  block = config.training.fold_block
-  layout = training.arrange(
-    len(points) * len(split.fold_names),
-    block,
-    config.devices,
-    seeds=config.seeds,
-    # Half a second of tracing, which a block that was set by hand makes needless.
-    footprint=None if block else training.estimate(recipe, arrays, split.labels, list(hyper)),
-  )
-  return training.build(
-    recipe, layout, seeds(config), split.fold_names, split.held_out, arrays, split.labels, hyper
-  )
-
-
-def seeds(config: config_dict.ConfigDict) -> list[int]:
-  """The S seeds of a run."""
-  return list(range(config.seed, config.seed + config.seeds))
+  with inputs.keeping(data.cache_dir):
+    return split._replace(clips=inputs.APEXES[data.apex](split.clips))
 
 
 def fingerprint(split: protocols.Split) -> str:
@@ -224,13 +170,3 @@ def _gap(summary: dict[str, Any] | None) -> str:
   return ", ".join(
     f"{entry['dataset']}/{entry['subject']} (seed {entry['seed']})" for entry in summary["missing"]
   )
-
-
-def _parameters(program: training.Program) -> int:
-  """Trainable numbers of one fold's model."""
-  model, clips_ = program.recipe.model, program.data.inputs
-  one = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in clips_.items()}
-  shapes = jax.eval_shape(
-    lambda one: model.init(jax.random.key(0), one, np.ones(1), train=False), one
-  )
-  return models.count_parameters(shapes["params"])

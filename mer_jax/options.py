@@ -19,16 +19,21 @@ def check_options(what: str, function: Callable[..., Any], options: Mapping[str,
   Raises:
     ConfigError: names the first unknown option and lists the known ones.
   """
-  known = [
-    parameter.name
-    for parameter in inspect.signature(function).parameters.values()
-    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-  ]
+  known = keywords(function)
   for name in options:
     if name not in known:
       if not known:
         raise errors.ConfigError(f"The {what} has no options, so not {name!r} either; remove it.")
       raise errors.ConfigError(errors.unknown(f"option of the {what}", name, known))
+
+
+def keywords(function: Callable[..., Any]) -> list[str]:
+  """Names of the keyword-only parameters of `function`."""
+  return [
+    parameter.name
+    for parameter in inspect.signature(function).parameters.values()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+  ]
 
 
 def check_choice(option: str, value: str, choices: Collection[str]) -> None:

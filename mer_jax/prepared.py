@@ -54,6 +54,12 @@ def load(dataset: str, builder_config: str, data_dir: str | os.PathLike[str]) ->
   return _stack(examples)
 
 
+def builder_configs(dataset: str, data_dir: str | os.PathLike[str]) -> list[str]:
+  """Names of the builder configs in which `dataset` is prepared, sorted; none: an empty list."""
+  folder = pathlib.Path(data_dir).expanduser() / dataset
+  return sorted({file.parent.parent.name for file in folder.glob("*/*/dataset_info.json")})
+
+
 def _newest_version(data_dir: pathlib.Path, dataset: str, builder_config: str) -> pathlib.Path:
   folder = data_dir / dataset / builder_config
   versions = [p for p in folder.glob("*.*.*") if (p / "dataset_info.json").is_file()]

@@ -21,11 +21,18 @@ OPEN_SECTIONS = ("input", "model", "protocol")
 NOT_IDENTITY = (
   "devices",
   "data.data_dir",
+  "data.cache_dir",
   "checkpoint",
   "profile",
   "training.fold_block",
   "training.convolution",
   "variants.values",
+  # Of a table: its rows, which have workdirs of their own, and where they come from.
+  "data_dir",
+  "cache_dir",
+  "corpora",
+  "show",
+  "rows",
 )
 
 
@@ -50,6 +57,11 @@ def default() -> config_dict.ConfigDict:
   # Where `python -m data_builders.build` put them.
   config.data.data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
 
+  # Apex of clips whose corpus gives none: midpoint of onset and offset, or divide_and_conquer.
+  config.data.apex = "midpoint"
+  # Folder in which computed inputs stay for further runs; empty: they do not.
+  config.data.cache_dir = ""
+
   config.protocol = config_dict.ConfigDict()
   # Which clips and classes: a name in mer_jax.protocols.
   config.protocol.name = "three_class"
@@ -73,6 +85,11 @@ def default() -> config_dict.ConfigDict:
   config.optimizer.momentum = 0.9
   # L2 added to the gradient.
   config.optimizer.weight_decay = 0.0
+
+  # Steps after which the step size is multiplied by the rate below, again and again; 0: never.
+  config.optimizer.decay_steps = 0
+  # That factor.
+  config.optimizer.decay_rate = 0.1
 
   config.training = config_dict.ConfigDict()
   # Passes over the clips.
@@ -120,6 +137,43 @@ def default() -> config_dict.ConfigDict:
   return config
 
 
+def table() -> config_dict.ConfigDict:
+  """The fields of a table of systems and corpora (mer_jax.tables), each with its default."""
+  config = config_dict.ConfigDict()
+  # These five hold for every row.
+  config.seed = 0
+  config.seeds = 1
+  config.devices = 0
+  config.data_dir = default().data.data_dir
+  config.allow_incomplete = False
+  # Folder in which computed inputs stay; empty: one in the workdir.
+  config.cache_dir = ""
+  # Prepared datasets, the columns; one that is not prepared is left out.
+  config.corpora = ("casme2", "samm", "smic")
+  # Names of the rows that run, in their order.
+  config.show = ()
+  # Which published numbers stand beside them: a name in mer_jax.report.published; empty: none.
+  config.published = ""
+  # A whole config for each row; add_row puts it there.
+  config.rows = config_dict.ConfigDict()
+  return config
+
+
+def add_row(table: config_dict.ConfigDict, name: str, row: config_dict.ConfigDict) -> None:
+  """Makes `row`, a config of an experiment, the next row of `table`.
+
+  What holds for all rows follows the fields of the table from here on, also where the command line
+  changes them.
+  """
+  row.seed, row.seeds = table.get_ref("seed"), table.get_ref("seeds")
+  row.devices = table.get_ref("devices")
+  row.data.data_dir = table.get_ref("data_dir")
+  row.data.cache_dir = table.get_ref("cache_dir")
+  row.protocol.allow_incomplete = table.get_ref("allow_incomplete")
+  table.rows[name] = row
+  table.show = (*table.show, name)
+
+
 def check(config: config_dict.ConfigDict) -> None:
   """Checks names and ranges of everything that is not an option of an input, model or protocol.
 
@@ -127,6 +181,7 @@ def check(config: config_dict.ConfigDict) -> None:
     ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
   """
   # Here, so that reading a config, or finding a mistyped flag, needs no jax.
+  from mer_jax import inputs
   from mer_jax.models import convolution
   from mer_jax.training import losses, schedule
 
@@ -145,11 +200,14 @@ def check(config: config_dict.ConfigDict) -> None:
     ("optimizer.learning_rate", 0),
     ("optimizer.momentum", 0),
     ("optimizer.weight_decay", 0),
+    ("optimizer.decay_steps", 0),
+    ("optimizer.decay_rate", 0),
   ):
     value = field(config, name)
     if not least <= value < math.inf:
       raise ConfigError(f"config.{name} is {value}; it must be >= {least} and finite.")
   for name, allowed in (
+    ("data.apex", inputs.APEXES),
     ("training.schedule", schedule.SCHEDULES),
     ("training.balance", losses.BALANCES),
     ("training.convolution", convolution.IMPLEMENTATIONS),

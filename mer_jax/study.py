@@ -4,29 +4,23 @@ A sweep (config.sweep) trains in one program; experiment.run does that. Variants
 differ in structure, so they run one after another, each in a folder of its own.
 """
 
-import json
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
-import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import (
   distributed,
   evaluation,
   experiment,
-  inputs,
-  models,
+  rehearsal,
   settings,
   sweep,
   workdir,
 )
-from mer_jax.clips import Clips
-from mer_jax.errors import ConfigError, DataError, MerError, TrainingError, unknown
-from mer_jax.training import optimizers
+from mer_jax.errors import ConfigError, DataError, TrainingError, unknown
 
 if TYPE_CHECKING:
   from mer_jax.report import comparison
@@ -49,7 +43,8 @@ def run(
   again, and a study may be given further values of its variants.
 
   Args:
-    config: fields of settings.default() and the options of its input, model and protocol.
+    config: fields of settings.default() and the options of its input, model and protocol; or those
+      of settings.table(), and then this is tables.run.
     workdir_path: a new folder, or the one of the same study. A sweep point or variant has a folder
       of its own in it; beside them stand comparison.csv, .json, .html and its figure.
     quiet: print nothing.
@@ -63,6 +58,10 @@ def run(
     TrainingError: folds were stopped; the others ended, and the comparison shows the gap.
     DataError, ProtocolError, WorkdirError: see mer_jax.errors.
   """
+  if "rows" in config:
+    from mer_jax import tables  # as below
+
+    return tables.run(config, workdir_path, quiet=quiet)
   variants = expand(config)
   if not variants[0].name and not sweep.points(config)[0].name:
     return experiment.run(config, workdir_path, quiet=quiet)
@@ -72,7 +71,7 @@ def run(
   path = pathlib.Path(workdir_path).expanduser()
   if variants[0].name:
     distributed.on_main(workdir.examine, path, config)
-  remarks = _rehearse(variants)
+  remarks = rehearsal.check(variants)
   if variants[0].name:
     distributed.on_main(workdir.write_config, path, config)
   rows, errors = [], []
@@ -173,39 +172,6 @@ def _fitting(field: str, value: Any, now: Any) -> Any:
 def _folder(value: Any) -> str:
   text = ",".join(map(_folder, value)) if isinstance(value, tuple) else str(value)
   return "".join("_" if letter in "/\\\0" else letter for letter in text)
-
-
-def _rehearse(variants: Sequence[Variant]) -> list[str]:
-  """Finds what does not fit together before the other variants have run for hours.
-
-  Returns:
-    What must be known of the data, of all variants.
-
-  Raises:
-    ConfigError, DataError, ProtocolError: a variant cannot run; says which.
-  """
-  loaded: dict[str, tuple[Clips, int]] = {}
-  remarks: dict[str, None] = {}
-  for name, config in variants:
-    data = json.dumps([config.data.to_dict(), config.protocol.to_dict()])
-    try:
-      if data not in loaded:
-        split = experiment.load_split(config)
-        loaded[data] = split.clips.select(np.arange(1)), len(split.class_names)
-        remarks |= dict.fromkeys(split.remarks)
-      _build(config, *loaded[data])
-    except MerError as error:
-      raise type(error)(f"{name}: {error}" if name else str(error)) from error
-  return list(remarks)
-
-
-def _build(config: config_dict.ConfigDict, one_clip: Clips, num_classes: int) -> None:
-  """Everything between clips and training, on one clip and without computing the model."""
-  optimizers.build(config.optimizer.name)
-  arrays = inputs.make(config.input.name, one_clip, **settings.options(config.input))
-  model = models.build(config.model.name, num_classes, settings.options(config.model))
-  models.check_input(config.model.name, model, config.input.name, arrays)
-  jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
 
 
 def _run(variant: Variant, path: pathlib.Path, quiet: bool) -> TrainingError | None:

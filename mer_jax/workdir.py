@@ -32,6 +32,11 @@ _NO_RESULTS = (
   "report",
   "main.py",
   "study.py",
+  "compare.py",
+  "tables.py",
+  "rehearsal.py",
+  "compare.py",
+  "audit.py",
   "errors.py",
   "interrupts.py",
   "progress.py",
@@ -91,7 +96,7 @@ def claim(
         file=sys.stderr,
       )
     if environment:
-      _check_data(path, environment, fingerprint)
+      _check_fingerprint(path, environment, fingerprint)
       _warn_of_packages(environment, now)
     for file in path.rglob(".*.tmp-*"):
       if atomic.is_abandoned(file):
@@ -102,6 +107,12 @@ def claim(
   environment = _continued(environment, now) if environment else {**now, "sources": _sources()}
   _write_json(path / "environment.json", environment)
   write_config(path, config)
+
+
+def check_data(path: pathlib.Path, fingerprint: str) -> None:
+  """Raises WorkdirError if the run in `path` was made on other data than `fingerprint` is of."""
+  if environment := _earlier(path):
+    _check_fingerprint(path, environment, fingerprint)
 
 
 def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
@@ -174,7 +185,7 @@ def _check_code(path: pathlib.Path, environment: dict[str, Any]) -> None:
   )
 
 
-def _check_data(path: pathlib.Path, environment: dict[str, Any], fingerprint: str) -> None:
+def _check_fingerprint(path: pathlib.Path, environment: dict[str, Any], fingerprint: str) -> None:
   before = environment.get("data_fingerprint")
   if before != fingerprint:
     raise WorkdirError(

@@ -34,6 +34,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   BUILDER_CONFIGS: ClassVar[list[Config]] = [
     Config(name="frames48", description="Gray, 48 x 48 pixels.", size=48),
     Config(name="frames128", description="Gray, 128 x 128 pixels.", size=128),
+    Config(name="frames224", description="Gray, 224 x 224 pixels.", size=224),
   ]
   strict = False
   sheet: pathlib.Path | None = None

@@ -45,7 +45,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       ("vis", "normal camera, 25 frames per second"),
       ("nir", "near-infrared camera, 25 frames per second"),
     )
-    for size in (48, 128)
+    for size in (48, 128, 224)
   ]
   strict = False
   sheet: pathlib.Path | None = None

@@ -1,13 +1,44 @@
 """The text log in which MEGC2019 took submissions and STSTNet and CapsuleNet published theirs."""
 
+import codecs
 import os
 import pathlib
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mer_jax import atomic
 from mer_jax.errors import DataError
+from mer_jax.evaluation import megc_names
 from mer_jax.evaluation.predictions import Predictions, check, made, order, select
+from mer_jax.protocols.megc2019_labels import CLASS_NAMES
+
+_SEPARATORS = re.compile(r"[\s,;]+")
+_INDEX = re.compile(r"([0-9]{1,4})(?:\.0*)?")
+
+
+class Log(NamedTuple):
+  """R lines of a log as they stand there: a clip may be missing, doubled or under another subject.
+
+  Attributes:
+    dataset, subject, clip: str [R] in canonical form where the corpus is one of MEGC2019; as
+      written otherwise.
+    label, prediction: int64 [R], 0..K-1.
+    line: int64 [R], the number of the line, from 1.
+    class_names: the K names.
+    remarks: what the reader had to make good.
+  """
+
+  dataset: np.ndarray
+  subject: np.ndarray
+  clip: np.ndarray
+  label: np.ndarray
+  prediction: np.ndarray
+  line: np.ndarray
+  class_names: tuple[str, ...]
+  remarks: tuple[str, ...] = ()
 
 
 def write_megc_logs(folder: str | os.PathLike[str], predictions: Predictions) -> list[pathlib.Path]:
@@ -24,9 +55,9 @@ def write_megc_log(path: str | os.PathLike[str], predictions: Predictions) -> No
   """Writes the predictions of one seed, atomically.
 
   One block per held-out subject: "<dataset> <subject>", then a line "<clip> <truth> <prediction>"
-  for each clip, classes as indices; a blank line between blocks. Blanks within a name become "_",
-  for the format separates by blanks. It has no way to write a clip without a prediction, so such a
-  clip is left out.
+  for each clip, classes as indices; a blank line between blocks. Blanks, commas and semicolons
+  within a name become "_", for the format separates by them. It has no way to write a clip without
+  a prediction, so such a clip is left out.
 
   Raises:
     DataError: the predictions contradict each other, come from several seeds, or there are none.
@@ -45,5 +76,163 @@ def write_megc_log(path: str | os.PathLike[str], predictions: Predictions) -> No
   atomic.write_text(path, "\n\n".join("\n".join(lines) for lines in blocks.values()) + "\n")
 
 
+def read_megc_log(path: str | os.PathLike[str], class_names: Sequence[str] = CLASS_NAMES) -> Log:
+  """Reads a log in the format of MEGC2019, in the shapes in which such logs are found.
+
+  A line of two words, "<dataset> <subject>", begins a fold; "<clip> <truth> <prediction>" is a
+  clip. Blank lines mean nothing, nor do lines of separators alone. Words may be separated by
+  blanks, tabs, commas or semicolons; line ends may be those of any system; subjects and clips may
+  be unpadded; corpora may be called "CASME II" or "SMIC-HS"; classes may be names. Names that are
+  unlike those of their corpus stay as they are: to judge them is the auditor's part.
+
+  Args:
+    path: the log.
+    class_names: the K classes, by which names are understood and indices are checked.
+
+  Raises:
+    DataError: the file cannot be read, is no text, holds no clip, or a line (named) is neither of
+      the two.
+  """
+  path = pathlib.Path(path)
+  lines = _lines(path)
+  rows: list[tuple[str, str, str, int, int, int]] = []
+  headers: dict[tuple[str, str], int] = {}
+  remarks: list[str] = []
+  fold: tuple[str, str] | None = None
+  for number, text in enumerate(lines, 1):
+    words = [word for word in _SEPARATORS.split(text) if word]
+    try:
+      if (header := _header(words)) is not None:
+        fold = header
+        if (first := headers.setdefault(fold, number)) != number:
+          remarks.append(f"line {number}: {' '.join(fold)} began in line {first} already.")
+      elif words:
+        rows.append((*_clip(words, fold, class_names), number))
+    except ValueError as error:
+      raise DataError(
+        f"{path}, line {number}: {error} (the line is {text.strip()[:80]!r})."
+      ) from error
+  if not rows:
+    raise DataError(
+      f"{path} holds no clip; expected lines '<dataset> <subject>' and, below each of them, lines"
+      " '<clip> <truth> <prediction>'."
+    )
+  remarks += _empty_folds(headers, rows)
+  return _log(rows, tuple(class_names), remarks)
+
+
+def log_of(predictions: Predictions) -> Log:
+  """The clips of one seed that have a prediction, as a log; `line` counts them from 1."""
+  there = select(predictions, made(predictions))
+  return Log(
+    *(np.asarray(field) for field in there[1:6]),
+    line=np.arange(1, len(there.clip) + 1),
+    class_names=there.class_names,
+  )
+
+
+def pooled(logs: Sequence[Log]) -> Log:
+  """Several logs, the parts of one submission, as one; `line` is that of each part.
+
+  Raises:
+    DataError: there is none, or the classes differ.
+  """
+  if not logs:
+    raise DataError("There is no log.")
+  if len({log.class_names for log in logs}) > 1:
+    raise DataError("The logs have different classes, so they are not parts of one submission.")
+  return Log(
+    **{f: np.concatenate([getattr(log, f) for log in logs]) for f in Log._fields[:6]},
+    class_names=logs[0].class_names,
+    remarks=tuple(remark for log in logs for remark in log.remarks),
+  )
+
+
 def _word(name: str) -> str:
-  return "_".join(str(name).split())
+  return _SEPARATORS.sub("_", str(name).strip()) or "_"
+
+
+def _lines(path: pathlib.Path) -> list[str]:
+  try:
+    data = path.read_bytes()
+  except OSError as error:
+    raise DataError(f"Cannot read the log {path}: {error.strerror or error}.") from error
+  except ValueError as error:  # a name that no file can have
+    raise DataError(f"Cannot read the log {str(path)!r}: {error}.") from error
+  utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+  try:
+    text = data.decode("utf-16" if utf16 else "utf-8-sig")
+  except UnicodeDecodeError as error:
+    number = data[: error.start].count(b"\n") + 1
+    raise DataError(f"{path}, line {number}: {error}; expected a text file in UTF-8.") from error
+  if "\0" in text:
+    number = text[: text.index("\0")].count("\n") + 1
+    raise DataError(f"{path}, line {number}: a zero byte; expected a text file.")
+  # Not str.splitlines: editors do not count its rarer line ends.
+  return re.split(r"\r\n|\n|\r", text)
+
+
+def _header(words: list[str]) -> tuple[str, str] | None:
+  """(dataset, subject) of a line that begins a fold; None for every other."""
+  # "CASME II sub01" has as many words as a clip, "CASME II sub 01" one more.
+  for cut in range(len(words) - 1, 0, -1):
+    known = megc_names.dataset("".join(words[:cut]))
+    if known and len(words) - cut <= 2:
+      subject = "".join(words[cut:])
+      return known, megc_names.subject(known, subject)
+  return (words[0], words[1]) if len(words) == 2 else None
+
+
+def _clip(
+  words: list[str], fold: tuple[str, str] | None, class_names: Sequence[str]
+) -> tuple[str, str, str, int, int]:
+  expected = "'<dataset> <subject>' or '<clip> <truth> <prediction>'"
+  if len(words) != 3:
+    raise ValueError(f"{len(words)} words; expected {expected}")
+  label, prediction = (_class(word, class_names) for word in words[1:])
+  if fold is None:
+    raise ValueError("a clip before any line '<dataset> <subject>' that says whose it is")
+  name = megc_names.clip(fold[0], words[0])
+  # "sub02_EP01_11f" below "casme2 sub01": its canonical form would hide the contradiction.
+  clip = name.clip if name.subject in ("", fold[1]) else words[0]
+  return *fold, clip, label, prediction
+
+
+def _class(word: str, class_names: Sequence[str]) -> int:
+  names = [name.casefold() for name in class_names]
+  match = _INDEX.fullmatch(word)
+  if word.casefold() in names:
+    return names.index(word.casefold())
+  if match and int(match[1]) < len(names):
+    return int(match[1])
+  known = ", ".join(f"{k} ({name})" for k, name in enumerate(class_names))
+  raise ValueError(f"the class {word!r} is unknown; expected one of {known}")
+
+
+def _empty_folds(
+  headers: dict[tuple[str, str], int], rows: Sequence[tuple[str, str, str, int, int, int]]
+) -> list[str]:
+  there = {row[:2] for row in rows}
+  return [
+    f"line {line}: {' '.join(fold)} has no clip."
+    for fold, line in headers.items()
+    if fold not in there
+  ]
+
+
+def _log(
+  rows: Sequence[tuple[str, str, str, int, int, int]],
+  class_names: tuple[str, ...],
+  remarks: Sequence[str],
+) -> Log:
+  dataset, subject, clip, label, prediction, line = zip(*rows, strict=True)
+  return Log(
+    dataset=np.array(dataset, np.str_),
+    subject=np.array(subject, np.str_),
+    clip=np.array(clip, np.str_),
+    label=np.array(label, np.int64),
+    prediction=np.array(prediction, np.int64),
+    line=np.array(line, np.int64),
+    class_names=class_names,
+    remarks=tuple(remarks),
+  )

@@ -95,16 +95,32 @@ def scores(confusion: np.ndarray, absent: float = 0.0) -> dict[str, float]:
   counts = np.asarray(confusion, np.int64)
   if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.sum() == 0:
     raise DataError(f"Scores need counts [K, K] of at least one clip; got {counts.tolist()}.")
-  by_class = per_class(counts, absent)
+  return {name: float(value) for name, value in score_arrays(counts, absent).items()}
+
+
+def score_arrays(confusions: np.ndarray, absent: float = 0.0) -> dict[str, np.ndarray]:
+  """`scores` of many confusion matrices at once.
+
+  Args:
+    confusions: whole numbers [..., K, K], rows truth.
+    absent: as for `scores`; NaN needs a clip in every matrix.
+
+  Returns:
+    The keys of `SCORES`, each float64 [...], 0..1; NaN for a matrix without a clip.
+  """
+  by_class = per_class(confusions, absent)
+  clips = by_class.support.sum(-1)
+  hits = np.einsum("...kk->...", confusions)
   # One clip is enough for each of the three to be defined for some class, so no mean is empty.
-  recall = float(np.nanmean(by_class.recall))
-  return {
-    "accuracy": float(np.trace(counts) / counts.sum()),
-    "precision": float(np.nanmean(by_class.precision)),
+  recall = np.nanmean(by_class.recall, axis=-1)
+  values = {
+    "accuracy": hits / np.maximum(clips, 1),
+    "precision": np.nanmean(by_class.precision, axis=-1),
     "recall": recall,
-    "uf1": float(np.nanmean(by_class.f1)),
+    "uf1": np.nanmean(by_class.f1, axis=-1),
     "uar": recall,
   }
+  return {name: np.where(clips > 0, value, np.nan) for name, value in values.items()}
 
 
 def fold_means(confusions: np.ndarray) -> dict[str, dict[str, float]]:

@@ -9,7 +9,15 @@ import numpy as np
 
 from mer_jax import atomic
 from mer_jax.errors import DataError
-from mer_jax.evaluation import metrics
+from mer_jax.evaluation import intervals, metrics
+from mer_jax.evaluation.clip_table import (
+  BySubject,
+  by_subject,
+  check_same_clips,
+  clip_table,
+  fold_ids,
+  scored,
+)
 from mer_jax.evaluation.predictions import Predictions, check, made, order, select
 
 
@@ -30,7 +38,9 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
       its sample standard deviation over the seeds (None with one seed), `confusion` the sum over
       the seeds. `per_class` maps a class name to precision, recall, f1 (means over the seeds) and
       support (clips). `clips` counts the clips that some seed predicted, `clips_in_all` also the
-      others, `clips_missing` maps each seed to its clips without a prediction.
+      others, `clips_missing` maps each seed to its clips without a prediction. `interval` maps each
+      score to its [low, high], see `intervals`, and says `level` (0..1), `resamples` and over how
+      many `subjects`; None where there are too few of these.
     per_dataset: dataset -> the same, of the same predictions restricted to that dataset; the scores
       are None where no clip of the dataset has a prediction.
     fold_mean: convention -> scores averaged over the folds of a seed that predicted, then over
@@ -48,30 +58,32 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
   predictions = select(predictions, order(predictions))
   seeds = np.unique(predictions.seed)
   parts = [select(predictions, predictions.seed == seed) for seed in seeds]
-  _check_same_clips(parts)
+  check_same_clips(parts)
   names, first = predictions.class_names, parts[0]
-  scored = [part for part in parts if made(part).any()]
-  if not scored:
+  scored_parts = [part for part in parts if made(part).any()]
+  if not scored_parts:
     raise DataError(
       f"None of the {len(first.clip)} clips has a prediction: every fold was stopped before it"
       " ended. There is nothing to score; history.jsonl says where each fold stopped."
     )
-  fold_means = [metrics.fold_means(_fold_confusions(part)) for part in scored]
+  fold_means = [metrics.fold_means(_fold_confusions(part)) for part in scored_parts]
+  subjects = by_subject(scored(clip_table(predictions)))
   return {
     "classes": list(names),
     "clips": len(first.clip),
     "folds": int(fold_ids(first).max()) + 1,
     "seeds": [int(seed) for seed in seeds],
-    "seeds_scored": [int(part.seed[0]) for part in scored],
+    "seeds_scored": [int(part.seed[0]) for part in scored_parts],
     "missing": _missing(predictions),
-    "pooled": _table(parts),
+    "pooled": _table(parts, subjects),
     "majority": _majority(parts),
     "fold_mean": {
       convention: _over_seeds([means[convention] for means in fold_means])
       for convention in metrics.CONVENTIONS
     },
     "per_dataset": {
-      str(dataset): _dataset_table(parts, str(dataset)) for dataset in np.unique(first.dataset)
+      str(dataset): _dataset_table(parts, subjects, str(dataset))
+      for dataset in np.unique(first.dataset)
     },
     "per_seed": {
       str(part.seed[0]): {
@@ -79,7 +91,9 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
         "confusion": counts.tolist(),
         "fold_mean": means,
       }
-      for part, counts, means in zip(scored, map(_confusion, scored), fold_means, strict=True)
+      for part, counts, means in zip(
+        scored_parts, map(_confusion, scored_parts), fold_means, strict=True
+      )
     },
   }
 
@@ -87,27 +101,6 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
 def write_json(path: str | os.PathLike[str], summary: dict[str, Any]) -> None:
   """Writes `summary` atomically as indented JSON; numbers keep every digit."""
   atomic.write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")
-
-
-def fold_ids(predictions: Predictions) -> np.ndarray:
-  """int64 [R]: which held-out subject each row belongs to, 0..F-1 in sorted order.
-
-  A subject's name is unique only within its dataset.
-  """
-  keys = np.stack([predictions.dataset, predictions.subject])
-  return np.unique(keys, axis=1, return_inverse=True)[1].reshape(-1)
-
-
-def _check_same_clips(parts: list[Predictions]) -> None:
-  first = parts[0]
-  for part in parts[1:]:
-    for name in ("dataset", "subject", "clip", "label"):
-      if not np.array_equal(getattr(first, name), getattr(part, name)):
-        raise DataError(
-          f"The seeds {first.seed[0]} and {part.seed[0]} predicted different clips or labels"
-          f" ({len(first.clip)} and {len(part.clip)} rows; they differ in {name}). Every seed must"
-          " predict every clip once: finish the run before its scores are computed."
-        )
 
 
 def _missing(predictions: Predictions) -> list[dict[str, Any]]:
@@ -131,13 +124,18 @@ def _fold_confusions(predictions: Predictions) -> np.ndarray:
   return np.stack([_confusion(select(predictions, folds == fold)) for fold in finished])
 
 
-def _dataset_table(parts: list[Predictions], dataset: str) -> dict[str, Any]:
+def _dataset_table(parts: list[Predictions], subjects: BySubject, dataset: str) -> dict[str, Any]:
   inside = [select(part, part.dataset == dataset) for part in parts]
-  return {**_table(inside), "majority": _majority(inside)}
+  chosen = subjects.dataset == dataset
+  own = BySubject(subjects.dataset[chosen], subjects.confusions[:, chosen])
+  return {**_table(inside, own), "majority": _majority(inside)}
 
 
-def _table(parts: list[Predictions]) -> dict[str, Any]:
-  """Scores of the same clips, predicted by each seed (or not)."""
+def _table(parts: list[Predictions], subjects: BySubject) -> dict[str, Any]:
+  """Scores of the same clips, predicted by each seed (or not); `subjects` are those of the clips.
+
+  Only subjects with a prediction are among them.
+  """
   names = parts[0].class_names
   confusions = [counts for counts in map(_confusion, parts) if counts.any()]
   support = _support(parts)
@@ -147,6 +145,7 @@ def _table(parts: list[Predictions]) -> dict[str, Any]:
     "clips_in_all": len(parts[0].clip),
     "clips_missing": {str(part.seed[0]): int((~made(part)).sum()) for part in parts},
     **_over_seeds([metrics.scores(counts) for counts in confusions]),
+    "interval": _interval(subjects),
     "confusion": np.sum(confusions or [np.zeros((len(names),) * 2, int)], axis=0).tolist(),
     "per_class": {
       name: {
@@ -158,6 +157,14 @@ def _table(parts: list[Predictions]) -> dict[str, Any]:
       for k, name in enumerate(names)
     },
   }
+
+
+def _interval(subjects: BySubject) -> dict[str, Any] | None:
+  found = intervals.intervals(subjects) if len(subjects.dataset) else None
+  if found is None:
+    return None
+  facts = {"resamples": intervals.RESAMPLES, "subjects": len(subjects.dataset)}
+  return {**found, "level": intervals.LEVEL, **facts}
 
 
 def _support(parts: list[Predictions]) -> np.ndarray:

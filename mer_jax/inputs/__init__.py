@@ -1,7 +1,7 @@
 """Inputs: pure functions from Clips to the arrays a model reads, each clip on its own.
 
 A sequence input gives {"frames": float32 [N, T, H, W, C], "mask": bool [N, T]}, an image input
-gives {"image": float32 [N, H, W, C]}. Row n depends on clip n and the options alone, so no input
+gives {"image": float32 [N, H, W, C]}; others name their arrays themselves. Row n depends on clip n and the options alone, so no input
 can carry anything from a held-out subject into training.
 """
 
@@ -12,11 +12,18 @@ import numpy as np
 
 from mer_jax import errors, options
 from mer_jax.clips import Clips
+from mer_jax.inputs.apex_frame import apex_frame
+from mer_jax.inputs.bi_woof import bi_woof
+from mer_jax.inputs.cache import keeping
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
 from mer_jax.inputs.flow_sequence import flow_sequence
+from mer_jax.inputs.hoof import hoof
+from mer_jax.inputs.lbp_top import lbp_top
 from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
+from mer_jax.inputs.pooled_flow import apex_and_pooled_flow, pooled_flow
+from mer_jax.inputs.spotting import spotted
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
@@ -24,7 +31,21 @@ INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "flow": flow,
   "flow_sequence": flow_sequence,
   "flow_maps": flow_maps,
+  "apex_frame": apex_frame,
+  "pooled_flow": pooled_flow,
+  "apex_and_pooled_flow": apex_and_pooled_flow,
+  "hoof": hoof,
+  "bi_woof": bi_woof,
+  "lbp_top": lbp_top,
 }
+
+# What stands for the apex of clips whose corpus gives none; the others keep theirs.
+APEXES: dict[str, Callable[[Clips], Clips]] = {
+  "midpoint": lambda clips: clips,  # as the builders left it
+  "divide_and_conquer": spotted,
+}
+
+__all__ = ["APEXES", "INPUTS", "keeping", "make"]
 
 
 def make(name: str, clips: Clips, /, **settings: Any) -> dict[str, np.ndarray]:

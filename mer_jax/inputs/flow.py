@@ -1,28 +1,27 @@
 """flow: optical flow from onset to apex and its strain, the input of STSTNet and its relatives.
 
 Liong et al., "Shallow Triple Stream Three-dimensional CNN (STSTNet) for Micro-expression
-Recognition", FG 2019, with OpenCV's DIS (Kroeger et al., ECCV 2016) or Farneback's method (SCIA
-2003) in the place of TV-L1.
+Recognition", FG 2019. Theirs is TV-L1 flow, `method="tv_l1"`.
 """
 
-import contextlib
-import os
-from collections.abc import Callable, Iterator
-from multiprocessing.pool import ThreadPool
+from collections.abc import Callable, Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from mer_jax import errors, options
 from mer_jax.clips import GRAY, Clips
+from mer_jax.inputs import cache
 from mer_jax.inputs.channels import reads
+from mer_jax.inputs.optical_flow import METHODS, between
 from mer_jax.inputs.resize import resized
+from mer_jax.inputs.threads import on_all_cores
 from mer_jax.progress import progress
 
 REFERENCE_WIDTH = 128  # pixels; flow is given in pixels of a face this wide
 SMALLEST_WIDTH = 16  # pixels; below it the patches of DIS do not fit
 MOTION_UNIT = 3.0  # pixels at 128: the upper end of what a micro-expression moves
 STRAIN_UNIT = 0.1  # 3 pixels spread over 30, about the width of a mouth corner or half a brow
+PAIRS = 64  # of frames at a time: 11 MB with their flow at 128 x 128
 
 
 @reads(GRAY)
@@ -45,7 +44,7 @@ def flow(
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
     size: H = W of the result, pixels.
-    method: "dis" or "farneback".
+    method: "dis", "farneback" or "tv_l1", see optical_flow.py.
     scaling: "minmax": each clip's channel to 0..1 on its own; "fixed": u and v in units of 3 pixels
       of a 128 pixels wide face, strain in units of 0.1.
     head_motion: "keep"; "translation": subtract the median of u and of v; "affine": subtract the
@@ -60,15 +59,21 @@ def flow(
   """
   options.check_choice("scaling", scaling, SCALINGS)
   check_flow(clips, size, method, head_motion, allow_small)
+  onsets, apexes = clips.starts[:-1] + clips.onset, clips.starts[:-1] + clips.apex
 
-  def image_of(n: int) -> np.ndarray:
-    frames = clips.frames_of(n)[..., 0]
-    maps = maps_between(frames[clips.onset[n]], frames[clips.apex[n]], size, method, head_motion)
-    return SCALINGS[scaling](maps)
+  def maps() -> dict[str, np.ndarray]:
+    image = np.empty((len(clips), size, size, 3), np.float32)
+    with progress(len(clips), "optical flow", "clip") as bar:
+      for some in batches([1] * len(clips)):
+        pairs = clips.frames[onsets[some], ..., 0], clips.frames[apexes[some], ..., 0]
+        image[some] = maps_between(*pairs, size, method, head_motion)
+        bar.update(len(some))
+    return {"image": image}
 
-  image = np.empty((len(clips), size, size, 3), np.float32)
-  for n, result in enumerate(of_each_clip(image_of, len(clips))):
-    image[n] = result
+  chosen = {"size": size, "method": method, "head_motion": head_motion}
+  image = cache.kept(clips, "flow", chosen, maps)["image"]
+  for n in range(len(clips)):
+    image[n] = SCALINGS[scaling](image[n])
   return {"image": image}
 
 
@@ -91,33 +96,42 @@ def check_flow(clips: Clips, size: int, method: str, head_motion: str, allow_sma
     )
 
 
-def of_each_clip(function: Callable[[int], np.ndarray], num_clips: int) -> Iterator[np.ndarray]:
-  """Yields `function(n)` for n = 0..num_clips - 1 in order, computed on all cores, with a bar."""
-  bar = progress(num_clips, "optical flow", "clip")
-  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
-    for result in pool.imap(function, range(num_clips)):
-      yield result
-      bar.update()
+def batches(pairs_of_clips: Sequence[int] | np.ndarray) -> Iterator[range]:
+  """Indices of clips one after another, `PAIRS` pairs of frames at most or one clip at a time.
+
+  Args:
+    pairs_of_clips: int [N], how many pairs each clip has.
+  """
+  ends = np.cumsum(pairs_of_clips)
+  start, done = 0, 0
+  while start < len(ends):
+    end = max(int(np.searchsorted(ends, done + PAIRS, side="right")), start + 1)
+    yield range(start, end)
+    start, done = end, ends[end - 1]
 
 
 def maps_between(
   before: np.ndarray, after: np.ndarray, size: int, method: str, head_motion: str
 ) -> np.ndarray:
-  """u, v and strain of the motion between two gray frames, averaged down.
+  """u, v and strain of the motion between gray frames, averaged down.
 
   Args:
-    before, after: uint8 [H, W].
+    before, after: uint8 [B, H, W].
     size: H = W of the result, pixels.
     method: a key of `METHODS`.
     head_motion: a key of `HEAD_MOTION`.
 
   Returns:
-    float32 [size, size, 3]: u and v in pixels of a face 128 wide, strain without unit.
+    float32 [B, size, size, 3]: u and v in pixels of a face 128 wide, strain without unit.
   """
-  pixel = np.float32(REFERENCE_WIDTH / before.shape[1])  # of the frame, in pixels at 128
-  uv = HEAD_MOTION[head_motion](pixel * METHODS[method](before, after))
-  maps = np.dstack([uv, strain(uv) / pixel])
-  return resized(maps[None], size)[0]
+  pixel = np.float32(REFERENCE_WIDTH / before.shape[2])  # of the frame, in pixels at 128
+
+  def averaged(uv: np.ndarray) -> np.ndarray:
+    uv = HEAD_MOTION[head_motion](pixel * uv)
+    return resized(np.dstack([uv, strain(uv) / pixel])[None], size)[0]
+
+  maps = on_all_cores(averaged, between(before, after, method))
+  return np.array(maps, np.float32).reshape(-1, size, size, 3)
 
 
 def strain(uv: np.ndarray) -> np.ndarray:
@@ -132,31 +146,6 @@ def strain(uv: np.ndarray) -> np.ndarray:
   u_y, u_x = np.gradient(uv[..., 0])
   v_y, v_x = np.gradient(uv[..., 1])
   return np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2)
-
-
-def dis(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-  """Dense inverse search between two gray frames, uint8 [H, W]: float32 [H, W, 2] in pixels."""
-  search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-  search.setFinestScale(0)  # the presets stop at half the resolution; this motion is below it
-  return search.calc(before, after, np.zeros((*before.shape, 2), np.float32))
-
-
-def farneback(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-  """Farneback's polynomial expansion, uint8 [H, W] twice: float32 [H, W, 2] in pixels."""
-  if np.array_equal(before, after):  # near the border it would see up to 0.1 pixels of motion
-    return np.zeros((*before.shape, 2), np.float32)
-  return cv2.calcOpticalFlowFarneback(
-    before,
-    after,
-    np.zeros((*before.shape, 2), np.float32),
-    pyr_scale=0.5,
-    levels=3,
-    winsize=15,
-    iterations=3,
-    poly_n=5,
-    poly_sigma=1.2,
-    flags=0,
-  )
 
 
 def without_translation(uv: np.ndarray) -> np.ndarray:
@@ -183,24 +172,9 @@ def fixed(maps: np.ndarray) -> np.ndarray:
   return maps / np.array([MOTION_UNIT, MOTION_UNIT, STRAIN_UNIT], np.float32)
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-  "dis": dis,
-  "farneback": farneback,
-}
 HEAD_MOTION: dict[str, Callable[[np.ndarray], np.ndarray]] = {
   "keep": lambda uv: uv,
   "translation": without_translation,
   "affine": without_affine,
 }
 SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"minmax": minmax, "fixed": fixed}
-
-
-@contextlib.contextmanager
-def one_thread_in_opencv() -> Iterator[None]:
-  """OpenCV's own threads off and back on: the clips already occupy every core."""
-  threads = cv2.getNumThreads()
-  cv2.setNumThreads(1)
-  try:
-    yield
-  finally:
-    cv2.setNumThreads(threads)

@@ -6,13 +6,16 @@ for Micro-Expression Recognition" (SLSTT), IEEE Trans. Affective Computing 2022:
 at 200 frames per second a face moves by a few hundredths of a pixel only.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mer_jax import options
 from mer_jax.clips import GRAY, Clips
 from mer_jax.inputs.channels import reads
-from mer_jax.inputs.flow import check_flow, fixed, maps_between, of_each_clip
+from mer_jax.inputs.flow import batches, check_flow, fixed, maps_between
 from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
+from mer_jax.progress import progress
 
 
 @reads(GRAY)
@@ -52,21 +55,35 @@ def flow_sequence(
   options.check_choice("resample", resample, ("none", "linear"))
   check_flow(clips, size, method, head_motion, allow_small)
 
-  def maps_of(n: int) -> np.ndarray:
-    frames = clips.frames_of(n)[..., 0]
-    onset = frames[clips.onset[n]]
-    kept = _kept(len(frames), int(clips.apex[n]), num_frames, truncate, resample)
-    times, again = np.unique(kept, return_inverse=True)
-    maps = [fixed(maps_between(onset, frames[t], size, method, head_motion)) for t in times]
-    return np.stack(maps)[again]
-
+  kept = [
+    _kept(int(length), int(apex), num_frames, truncate, resample)
+    for length, apex in zip(clips.num_frames, clips.apex, strict=True)
+  ]
   frames = np.zeros((len(clips), num_frames, size, size, 3), np.float32)
   mask = np.zeros((len(clips), num_frames), np.bool_)
-  for n, maps in enumerate(of_each_clip(maps_of, len(clips))):
-    stands = place(len(maps), num_frames, pad)
-    frames[n, stands] = maps
-    mask[n, stands] = True
+  with progress(len(clips), "optical flow", "clip") as bar:
+    for some in batches([len(np.unique(times)) for times in kept]):
+      courses = _maps(clips, some, [kept[n] for n in some], size, method, head_motion)
+      for n, maps in zip(some, courses, strict=True):
+        stands = place(len(maps), num_frames, pad)
+        frames[n, stands] = maps
+        mask[n, stands] = True
+      bar.update(len(some))
   return {"frames": frames, "mask": mask}
+
+
+def _maps(
+  clips: Clips, some: range, kept: list[np.ndarray], size: int, method: str, head_motion: str
+) -> Iterator[np.ndarray]:
+  """float32 [T_n, size, size, 3] for each clip of `some`, between its onset and its frames kept."""
+  times, again = zip(*(np.unique(k, return_inverse=True) for k in kept), strict=True)
+  counts = [len(t) for t in times]
+  onsets = np.repeat(clips.starts[some] + clips.onset[some], counts)
+  shown = np.repeat(clips.starts[some], counts) + np.concatenate(times)
+  pairs = clips.frames[onsets, ..., 0], clips.frames[shown, ..., 0]
+  maps = fixed(maps_between(*pairs, size, method, head_motion))
+  for own, repeated in zip(np.split(maps, np.cumsum(counts)[:-1]), again, strict=True):
+    yield own[repeated]
 
 
 def _kept(length: int, apex: int, num_frames: int, truncate: str, resample: str) -> np.ndarray:

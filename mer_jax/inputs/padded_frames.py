@@ -28,7 +28,7 @@ def padded_frames(
   # The first frames: a clip starts at its onset, and the rise to the apex is where the muscles
   # act; the decay repeats it backwards. "apex" keeps a window around the apex.
   truncate: str = "first",
-  # The paper pads. "linear" and "tim" map each clip's whole course onto num_frames instead.
+  # The paper pads. The others map each clip's whole course onto num_frames instead.
   resample: str = "none",
 ) -> dict[str, np.ndarray]:
   """Frames of equal size and number.
@@ -40,7 +40,8 @@ def padded_frames(
     pad: "post" or "pre", the side on which zero frames fill a shorter clip.
     truncate: "first", "last" or "apex", what is kept of a longer clip.
     resample: "none", or T frames evenly spaced from the first to the last: "linear" interpolates
-      between neighbours, "tim" along a smooth curve through all frames (see `tim.matrix`).
+      between neighbours, "tim" along a smooth curve through all frames, and "tim_smooth" leaves out
+      of that curve what is too fast for T frames (see `tim.matrix`).
 
   Returns:
     frames: float32 [N, T, H, W, C] in 0..1.
@@ -82,4 +83,5 @@ def linear(frames: np.ndarray, num_frames: int) -> np.ndarray:
 RESAMPLERS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
   "linear": linear,
   "tim": tim.resampled,
+  "tim_smooth": tim.smoothed,
 }

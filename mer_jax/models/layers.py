@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from mer_jax.models import conv_moments_pool, conv_pool, convolution, projection, recurrence
@@ -87,6 +88,44 @@ def max_pool(x: jax.Array, window: Sequence[int], padding: int = 0) -> jax.Array
   return x
 
 
+def max_pool_overlapping(x: jax.Array, window: int, stride: int) -> jax.Array:
+  """Max over windows that may overlap, as Caffe has it: without padding, and nothing is left over.
+
+  Args:
+    x: float [B, *spatial, C].
+    window, stride: along every spatial axis; the last window may reach beyond the end.
+
+  Returns:
+    float [B, *out, C], out = ceil((size - window) / stride) + 1.
+
+  Raises:
+    ValueError: an axis is too short for a single window.
+  """
+  for axis in range(1, x.ndim - 1):
+    size = x.shape[axis]
+    out = -((window - size) // stride) + 1
+    if out < 1:
+      raise ValueError(f"max_pool_overlapping: axis {axis} of {x.shape} is too short for {window}.")
+    reach = (out - 1) * stride + window
+    x = lax.pad(
+      x,
+      np.array(-np.inf, x.dtype),
+      [(0, reach - size if a == axis else 0, 0) for a in range(x.ndim)],
+    )
+    ends = [i + (out - 1) * stride + 1 for i in range(window)]
+    slices = [lax.slice_in_dim(x, i, end, stride, axis) for i, end in enumerate(ends)]
+    x = functools.reduce(jnp.maximum, slices)
+  return x
+
+
+def l2_normalise(x: jax.Array, epsilon: float = 1e-4) -> jax.Array:
+  """x / |x| along the last axis, float [..., D]; epsilon is added to |x| squared.
+
+  It is small against any feature vector and still keeps the slope of one near 0 within bounds.
+  """
+  return x * lax.rsqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True) + epsilon)
+
+
 class Dropout(nn.Module):
   """Dropout (Srivastava et al., JMLR 2014) whose rate may be a traced scalar, as in a sweep.
 
@@ -132,17 +171,28 @@ class BatchNorm(nn.Module):
 
   Ioffe & Szegedy (ICML 2015); momentum and epsilon are Keras' defaults. A batch without a single
   example that counts leaves the running statistics as they are.
+
+  Attributes:
+    features: C.
+    momentum: what is kept of the running statistics in a step.
+    epsilon: added to the variance.
+    debias: leave the values that the running statistics start from out of them, as Caffe does: they
+      are then right after the first step, not after several times 1 / (1 - momentum).
   """
 
   features: int
   momentum: float = 0.99
   epsilon: float = 1e-3
+  debias: bool = False
 
   def setup(self):
     """Parameters and running statistics, float [features] each."""
     shape = (self.features,)
     self.mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
     self.var = self.variable("batch_stats", "var", jnp.ones, shape)
+    if self.debias:
+      # What the running statistics are worth: the sum of the weights of the batches in them.
+      self.worth = self.variable("batch_stats", "worth", jnp.zeros, ())
     self.scale = self.param("scale", nn.initializers.ones, shape)
     self.bias = self.param("bias", nn.initializers.zeros, shape)
 
@@ -164,10 +214,18 @@ class BatchNorm(nn.Module):
     `counts` (float [B]) says which examples the moments are of.
     """
     if not self.is_initializing():
-      keep = jnp.where(counts.sum() > 0, self.momentum, 1.0)
+      keep = self._keep(counts.sum() > 0)
       self.mean.value = keep * self.mean.value + (1 - keep) * mean
       self.var.value = keep * self.var.value + (1 - keep) * var
     return self._normalise(x, mean, var)
+
+  def _keep(self, any_counts):
+    if not self.debias:
+      return jnp.where(any_counts, self.momentum, 1.0)
+    before = self.worth.value
+    after = self.momentum * before + (1 - self.momentum)
+    self.worth.value = jnp.where(any_counts, after, before)
+    return jnp.where(any_counts, self.momentum * before / after, 1.0)
 
   def _normalise(self, x, mean, var):
     return (x - mean) * (lax.rsqrt(var + self.epsilon) * self.scale) + self.bias
@@ -213,40 +271,49 @@ class ConvReluNormPool(nn.Module):
     return norm.by_moments(pooled, mean, var, counts)
 
 
+def _forget_bias_one(key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
+  del key
+  quarter = shape[0] // 4
+  return jnp.zeros(shape, dtype).at[quarter : 2 * quarter].set(1)
+
+
 class LSTM(nn.Module):
   """Long short-term memory over whole sequences (Hochreiter & Schmidhuber 1997), as Keras has it.
 
   Gates in the order input, forget, cell, output; orthogonal recurrent weights; forget bias 1. The
   projection of the input is one product over all time steps, outside the scan.
+
+  Attributes:
+    features: width H of the state.
+    sequences: return the states after every step, not the last alone.
+    kernel_init, recurrent_init, bias_init: initialisers of [D, 4 H], [H, 4 H] and [4 H].
   """
 
   features: int
+  sequences: bool = False
+  kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+  recurrent_init: nn.initializers.Initializer = nn.initializers.orthogonal()
+  bias_init: nn.initializers.Initializer = _forget_bias_one
 
   @nn.compact
   def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-    """The last state of each sequence.
+    """The last state of each sequence, or all of them.
 
     Args:
       x: float [B, T, D].
       mask: bool [B, T]; where False the state is carried over unchanged. None: every step counts.
 
     Returns:
-      float [B, features].
+      float [B, features]; with `sequences` float [B, T, features].
     """
     hidden = self.features
-    kernel = self.param(
-      "kernel", nn.initializers.glorot_uniform(), (x.shape[-1], 4 * hidden), x.dtype
-    )
-    recurrent = self.param("recurrent", nn.initializers.orthogonal(), (hidden, 4 * hidden), x.dtype)
-    bias = self.param("bias", _forget_bias_one, (4 * hidden,), x.dtype)
+    kernel = self.param("kernel", self.kernel_init, (x.shape[-1], 4 * hidden), x.dtype)
+    recurrent = self.param("recurrent", self.recurrent_init, (hidden, 4 * hidden), x.dtype)
+    bias = self.param("bias", self.bias_init, (4 * hidden,), x.dtype)
     steps, batch = x.shape[1], x.shape[0]
     rows = jnp.swapaxes(x, 0, 1).reshape(steps * batch, -1)
     projected = projection.project(rows, kernel).reshape(steps, batch, -1) + bias
     counts = jnp.ones(x.shape[:2], bool) if mask is None else mask
+    if self.sequences:
+      return jnp.swapaxes(recurrence.states(projected, recurrent, counts.T), 0, 1)
     return recurrence.last_state(projected, recurrent, counts.T)
-
-
-def _forget_bias_one(key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
-  del key
-  quarter = shape[0] // 4
-  return jnp.zeros(shape, dtype).at[quarter : 2 * quarter].set(1)

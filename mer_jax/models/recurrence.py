@@ -5,11 +5,13 @@ every step. Here the loop backwards only leaves the gradients of the gates; one 
 time steps makes the weights' gradient of them.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_batching import custom_vmap
 
 
 class Step(NamedTuple):
@@ -68,11 +70,22 @@ def _forward(projected, recurrent, counts):
 
 
 def _backward(residuals, gradient):
-  recurrent, counts, steps = residuals
+  gates, of_recurrent = _walk_back(*residuals, gradient)
+  return gates, of_recurrent, None
+
+
+def _walk_back(recurrent, counts, steps, end, each=None):
+  """Gradients of `projected` and `recurrent`.
+
+  `end` (float [B, H]) is that of the state after the last step, `each` (float [T, B, H]) what the
+  states after every step add to it.
+  """
 
   def back(carry, inputs):
     dh, dc = carry
-    s, valid = inputs
+    s, valid, *of_state = inputs
+    for d in of_state:
+      dh = dh + d
     valid = valid[:, None]
     inner = dc + dh * s.o * (1 - s.t * s.t)
     gates = jnp.concatenate(
@@ -88,9 +101,51 @@ def _backward(residuals, gradient):
     before = jnp.where(valid, gates @ recurrent.T, dh), jnp.where(valid, inner * s.f, dc)
     return before, gates
 
-  end = gradient, jnp.zeros_like(gradient)
-  _, gates = lax.scan(back, end, (steps, counts), reverse=True)
-  return gates, jnp.einsum("tbh,tbg->hg", steps.h, gates), None
+  inputs = (steps, counts) if each is None else (steps, counts, each)
+  _, gates = lax.scan(back, (end, jnp.zeros_like(end)), inputs, reverse=True)
+  return gates, jnp.einsum("tbh,tbg->hg", steps.h, gates)
 
 
 last_state.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def states(projected: jax.Array, recurrent: jax.Array, counts: jax.Array) -> jax.Array:
+  """The hidden states after every time step, float [T, B, H]; arguments as in `last_state`."""
+  return _states_forward(projected, recurrent, counts)[0]
+
+
+def _states_forward(projected, recurrent, counts):
+  h, steps = _fold_by_fold(_walk)(projected, recurrent, counts)
+  return jnp.concatenate([steps.h[1:], h[None]]), (recurrent, counts, steps)
+
+
+def _states_backward(residuals, gradient):
+  end = jnp.zeros_like(gradient[0])
+  gates, of_recurrent = _fold_by_fold(_walk_back)(*residuals, end, gradient)
+  return gates, of_recurrent, None
+
+
+states.defvjp(_states_forward, _states_backward)
+
+
+def _fold_by_fold(function: Callable[..., Any]) -> Callable[..., Any]:
+  """`function`, of which vmap on a CPU makes one walk after another.
+
+  The recurrent weights of one fold stay in cache from step to step; those of many do not.
+  """
+  if jax.default_backend() != "cpu":
+    return function
+  one = custom_vmap(function)
+
+  @one.def_vmap
+  def over_folds(folds, batched, *arguments):
+    arguments = jax.tree.map(
+      lambda x, is_batched: x if is_batched else jnp.broadcast_to(x, (folds, *x.shape)),
+      arguments,
+      tuple(batched),
+    )
+    out = lax.map(lambda fold: one(*fold), arguments)
+    return out, jax.tree.map(lambda _: True, out)
+
+  return one

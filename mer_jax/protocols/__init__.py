@@ -1,10 +1,13 @@
 """Protocols: which clips take part, which class each has, and who is held out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mer_jax import errors, options
 from mer_jax.clips import Clips
+from mer_jax.protocols import completeness
+from mer_jax.protocols.five_class import FIVE_CLASS, five_class
+from mer_jax.protocols.megc2018 import MEGC2018, megc2018
 from mer_jax.protocols.megc2019 import megc2019
 from mer_jax.protocols.native import native
 from mer_jax.protocols.split import Split
@@ -12,9 +15,23 @@ from mer_jax.protocols.three_class import three_class
 
 PROTOCOLS: dict[str, Callable[..., Split]] = {
   "three_class": three_class,
+  "megc2018": megc2018,
   "megc2019": megc2019,
+  "five_class": five_class,
   "native": native,
 }
+
+_MEGC2019 = {dataset: (official,) for dataset, official in completeness.MEGC2019.items()}
+# What each protocol takes from a corpus, in the versions that are in use; native takes what it is
+# given.
+OFFICIAL: dict[str, Mapping[str, Sequence[completeness.Official]]] = {
+  "three_class": _MEGC2019,
+  "megc2018": MEGC2018,
+  "megc2019": _MEGC2019,
+  "five_class": FIVE_CLASS,
+}
+# Protocols that need all of their corpora at once.
+COMPOSITES = ("megc2018", "megc2019")
 
 
 def split(name: str, clips: Clips, /, *, allow_incomplete: bool = False, **settings: Any) -> Split:

@@ -18,14 +18,21 @@ from mer_jax.protocols.split import LEFT_OUT
 
 
 class Official(NamedTuple):
-  """What MEGC2019 takes from one corpus: clips per class, subjects, digest."""
+  """What a protocol takes from one corpus.
+
+  Attributes:
+    counts: clips per class, in the order of the class indices.
+    subjects: the subjects, "casme2/sub01"; or how many, where no more is known.
+    digest: of the clips and their labels (`digest_of`); "" where it is not known.
+  """
 
   counts: Mapping[str, int]
-  subjects: frozenset[str]
-  digest: str
+  subjects: frozenset[str] | int
+  digest: str = ""
 
 
-def _subjects(dataset: str, form: str, last: int, absent: Sequence[int]) -> frozenset[str]:
+def subjects(dataset: str, form: str, last: int, absent: Sequence[int] = ()) -> frozenset[str]:
+  """The subjects of a corpus in canonical form: numbers 1 to `last` in `form`, but the absent."""
   return frozenset(f"{dataset}/{form % n}" for n in range(1, last + 1) if n not in absent)
 
 
@@ -37,17 +44,17 @@ def _counts(*counts: int) -> dict[str, int]:
 MEGC2019 = {
   "casme2": Official(
     _counts(88, 32, 25),
-    _subjects("casme2", "sub%02d", 26, absent=(10, 18)),
+    subjects("casme2", "sub%02d", 26, absent=(10, 18)),
     "5720b1be53fd4dc22fa260dbbff51dba6c2f2a45f6cfc0cad2199da488d37250",
   ),
   "samm": Official(
     _counts(92, 26, 15),
-    _subjects("samm", "%03d", 37, absent=(1, 2, 3, 4, 5, 8, 25, 27, 29)),
+    subjects("samm", "%03d", 37, absent=(1, 2, 3, 4, 5, 8, 25, 27, 29)),
     "2a9956957b0c2763b0adac16398684614e49acfda9f1c76d01fc37189ca385dc",
   ),
   "smic": Official(
     _counts(70, 51, 43),
-    _subjects("smic", "s%02d", 20, absent=(7, 10, 16, 17)),
+    subjects("smic", "s%02d", 20, absent=(7, 10, 16, 17)),
     "03b57fc907778c8be9811cdbb2c09fbd86301681c3e4fc4ca52828b3fa76e8bb",
   ),
 }
@@ -59,8 +66,14 @@ SYNTHETIC_REMARK = (
 
 
 def digest(clips: Clips, labels: np.ndarray) -> str:
-  """sha256 of the clips with a label: sorted lines "casme2/sub01/EP02_01f 1", each ended by LF."""
-  lines = sorted(f"{clips.name(int(n))} {labels[n]}\n" for n in np.flatnonzero(labels != LEFT_OUT))
+  """`digest_of` the clips with a label."""
+  chosen = np.flatnonzero(labels != LEFT_OUT)
+  return digest_of([clips.name(int(n)) for n in chosen], labels[chosen])
+
+
+def digest_of(names: Sequence[str], labels: Sequence[int] | np.ndarray) -> str:
+  """sha256 of clips: sorted lines "casme2/sub01/EP02_01f 1", each ended by a line feed."""
+  lines = sorted(f"{name} {label}\n" for name, label in zip(names, labels, strict=True))
   return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -100,13 +113,28 @@ def one_corpus(protocol: str, clips: Clips) -> str:
 def check_megc2019(
   clips: Clips, labels: np.ndarray, corpora: Sequence[str], allow_incomplete: bool
 ) -> list[str]:
+  """`check` of the corpora named, against what MEGC2019 takes from them."""
+  official = {dataset: (MEGC2019[dataset],) for dataset in corpora}
+  return check("MEGC2019", official, clips, labels, allow_incomplete)
+
+
+def check(
+  reference: str,
+  official: Mapping[str, Sequence[Official]],
+  clips: Clips,
+  labels: np.ndarray,
+  allow_incomplete: bool,
+  why_none: str = "",
+) -> list[str]:
   """Compares the selected clips of each corpus with the official ones.
 
   Args:
+    reference: the name of the protocol, for the messages.
+    official: the corpora that must be there, each with the versions in which it is in use.
     clips: Clips [N], all recorded or all drawn; of drawn ones only the corpora are checked.
-    labels: int32 [N] by `megc2019_labels`.
-    corpora: the corpora that must be there.
+    labels: int32 [N]; the order of the classes is that of `Official.counts`.
     allow_incomplete: return the differences as remarks instead of stopping.
+    why_none: what to say beside a corpus of which no clip has a class.
 
   Returns:
     What the report must say about where the clips come from and whether all are there.
@@ -118,14 +146,20 @@ def check_megc2019(
   synthetic = only_synthetic(clips)
   remarks = [SYNTHETIC_REMARK] if synthetic else []
   differences = []
-  for dataset in corpora:
-    if not np.any(labels[clips.dataset == dataset] != LEFT_OUT):
-      differences.append(f"{dataset}: no clip with a class.")
+  for dataset, versions in official.items():
+    chosen = np.flatnonzero((clips.dataset == dataset) & (labels != LEFT_OUT))
+    names, found = [clips.name(int(n)) for n in chosen], labels[chosen]
+    if not len(chosen):
+      differences.append(f"{dataset}: no clip with a class.{' ' * bool(why_none)}{why_none}")
     elif not synthetic:
-      of_dataset = np.where(clips.dataset == dataset, labels, LEFT_OUT)
-      difference = _difference(dataset, clips, of_dataset)
-      (differences if difference else remarks).append(difference or _agreement(dataset))
-  return remarks + stop_or_remark("MEGC2019", differences, allow_incomplete)
+      version = nearest(versions, found)
+      parts = difference(version, names, found)
+      if dataset == "smic" and 0 < np.median(clips.fps[chosen]) < 50:
+        parts.append("MEGC2019 takes the camera HS, and these clips are of a slower one")
+      (differences if parts else remarks).append(
+        f"{dataset}: {'; '.join(parts)}." if parts else agreement(reference, dataset, version)
+      )
+  return remarks + stop_or_remark(reference, differences, allow_incomplete)
 
 
 def stop_or_remark(reference: str, differences: Sequence[str], allow_incomplete: bool) -> list[str]:
@@ -157,34 +191,70 @@ def compare_counts(found: Mapping[str, int], official: Mapping[str, int]) -> str
   return f"{totals} ({', '.join(wrong)})"
 
 
-def _difference(dataset: str, clips: Clips, labels: np.ndarray) -> str:
-  official = MEGC2019[dataset]
-  chosen = np.flatnonzero(labels != LEFT_OUT)
-  subjects = {f"{dataset}/{clips.subject[n]}" for n in chosen}
-  found = Counter(CLASS_NAMES[labels[n]] for n in chosen)
-  parts = [compare_counts(found, official.counts)]
-  for what, names in (
-    ("subjects missing", official.subjects - subjects),
-    ("subjects that are not part of it", subjects - official.subjects),
-  ):
-    if names:
-      parts.append(f"{what}: {', '.join(sorted(names))}")
-  if dataset == "smic" and 0 < np.median(clips.fps[chosen]) < 50:
-    parts.append("MEGC2019 takes the camera HS, and these clips are of a slower one")
+def distance(found: Mapping[str, int], official: Mapping[str, int]) -> int:
+  """How many clips too many or too few, summed over the classes."""
+  return sum(abs(found.get(e, 0) - official.get(e, 0)) for e in {*found, *official})
+
+
+def nearest(versions: Sequence[Official], labels: Sequence[int] | np.ndarray) -> Official:
+  """The version whose counts differ least from those of `labels`, int [n]."""
+  return min(versions, key=lambda official: distance(_by_class(official, labels), official.counts))
+
+
+def difference(
+  official: Official, names: Sequence[str], labels: Sequence[int] | np.ndarray
+) -> list[str]:
+  """What tells clips from the official ones of one corpus; empty where nothing does.
+
+  Args:
+    official: counts, subjects and digest.
+    names: "casme2/sub01/EP02_01f" of the n clips.
+    labels: int [n], indices into the classes of `official.counts`.
+  """
+  parts = [
+    compare_counts(_by_class(official, labels), official.counts),
+    *_compare_subjects(official, {name.rsplit("/", 1)[0] for name in names}),
+  ]
   parts = [part for part in parts if part]
-  got = digest(clips, labels)
-  if not parts and got != official.digest:
+  got = digest_of(names, labels)
+  if not parts and official.digest and got != official.digest:
     parts = [
       f"the counts are the official ones, but a clip or a label is not: digest {got[:8]}, official"
       f" {official.digest[:8]} (the list is not shipped; look for corrected emotions, renamed"
       " clips, and subjects swapped)"
     ]
-  return f"{dataset}: {'; '.join(parts)}." if parts else ""
+  return parts
 
 
-def _agreement(dataset: str) -> str:
-  official = MEGC2019[dataset]
+def agreement(reference: str, dataset: str, official: Official) -> str:
+  """The sentence to say where `difference` finds nothing."""
+  clips, people = sum(official.counts.values()), official.subjects
+  people = people if isinstance(people, int) else len(people)
+  if official.digest:
+    return (
+      f"{dataset}: exactly the {clips} clips and {people} subjects of {reference} (digest"
+      f" {official.digest[:8]})."
+    )
   return (
-    f"{dataset}: exactly the {sum(official.counts.values())} clips and"
-    f" {len(official.subjects)} subjects of MEGC2019 (digest {official.digest[:8]})."
+    f"{dataset}: {clips} clips of {people} subjects, as {reference} has them in each class; no"
+    " digest is known, so single clips were not checked."
   )
+
+
+def _by_class(official: Official, labels: Sequence[int] | np.ndarray) -> Counter[str]:
+  classes = tuple(official.counts)
+  return Counter(classes[int(k)] for k in labels)
+
+
+def _compare_subjects(official: Official, found: set[str]) -> list[str]:
+  if isinstance(official.subjects, int):
+    agree = len(found) == official.subjects
+    return [] if agree else [f"{len(found)} subjects, official {official.subjects}"]
+  return [
+    f"{what}: {', '.join(sorted(names))}"
+    for what, names in (
+      ("subjects missing", official.subjects - found),
+      ("subjects that are not part of it", found - official.subjects),
+    )
+    if names
+  ]

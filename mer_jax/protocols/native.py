@@ -101,11 +101,7 @@ def _completeness(dataset: str, clips: Clips, allow_incomplete: bool) -> list[st
   for version, difference in differences.items():
     if not difference:
       return [f"{dataset}: the counts are those of the {version}; single clips were not checked."]
-  nearest = min(SHEETS[dataset], key=lambda v: _distance(found, SHEETS[dataset][v]))
+  nearest = min(SHEETS[dataset], key=lambda v: completeness.distance(found, SHEETS[dataset][v]))
   return completeness.stop_or_remark(
     f"the {nearest}", [f"{dataset}: {differences[nearest]}."], allow_incomplete
   )
-
-
-def _distance(found: Mapping[str, int], official: Mapping[str, int]) -> int:
-  return sum(abs(found.get(e, 0) - official.get(e, 0)) for e in {*found, *official})

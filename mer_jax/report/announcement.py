@@ -12,7 +12,7 @@ def announcement(
   config: Mapping[str, Any],
   split: Split,
   arrays: Mapping[str, np.ndarray],
-  parameters: int,
+  about: Mapping[str, str],
   devices: Sequence[str],
 ) -> str:
   """Says what is about to run: corpus, clips, folds, model, devices.
@@ -21,13 +21,13 @@ def announcement(
     config: the resolved config as nested dicts, with the fields of `settings.default`.
     split: the clips, classes and folds.
     arrays: the input of the model by name, each [N, ...].
-    parameters: trainable numbers of the model of one fold.
+    about: further lines by their names: the model and how it is trained.
     devices: a name for each device.
 
   Returns:
     Lines of plain text without a trailing line break.
   """
-  data, training, optimizer = config["data"], config["training"], config["optimizer"]
+  data = config["data"]
   classes = np.bincount(split.labels, minlength=len(split.class_names))
   seeds = "seed" if config["seeds"] == 1 else "seeds"
   counts = ", ".join(f"{n} {name}" for n, name in zip(classes, split.class_names, strict=True))
@@ -38,11 +38,7 @@ def announcement(
     "clips": f"{len(split.labels)}: {counts}",
     "folds": f"{len(split.fold_names)} held-out subjects, {config['seeds']} {seeds}",
     "input": f"{config['input']['name']}: {shapes} a clip",
-    "model": f"{config['model']['name']}, {parameters:,} parameters",
-    "training": (
-      f"{training['epochs']} epochs, batches of {training['batch_size']},"
-      f" {optimizer['name']} {optimizer['learning_rate']:g}"
-    ),
+    **about,
     "devices": f"{len(devices)}: {', '.join(devices)}",
   }
   width = max(map(len, lines))

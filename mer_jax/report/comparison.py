@@ -13,7 +13,7 @@ from mer_jax import atomic
 from mer_jax.report import dots, table
 from mer_jax.report.templates import Figure, flat, template
 
-SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
+SCORES = table.HEADLINE
 CHOICE = (
   "Whoever picks the best row of this table chooses on the held-out subjects, so its score"
   " flatters, and the more so the more rows there are. Report every row, or confirm the choice on"

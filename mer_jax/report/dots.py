@@ -63,11 +63,14 @@ def draw(lines: Sequence[Line]) -> bytes:
     return style.png(figure)
 
 
+def shortened(name: str) -> str:
+  """`name` with a gap in its middle where it is too long for a line of a figure."""
+  half = _LONGEST // 2
+  return f"{name[:half]}…{name[-half:]}" if len(name) > _LONGEST else name
+
+
 def _name(line: Line) -> str:
-  name = line.name
-  if len(name) > _LONGEST:
-    half = _LONGEST // 2
-    name = f"{name[:half]}…{name[-half:]}"
+  name = shortened(line.name)
   return f"{name} ({line.remark})" if line.remark else name
 
 

@@ -114,13 +114,20 @@ def _title(config: Any, summary: dict[str, Any]) -> str:
   return f"{model} on {datasets}" if model else f"Leave-one-subject-out on {datasets}"
 
 
-def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
-  """(name, score, what the majority class gets) of the figures in large type."""
-  pooled, majority = summary["pooled"], summary["majority"]
+def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+  """(name, score, interval or "", what the majority class gets) of the figures in large type."""
+  pooled, majority, interval = summary["pooled"], summary["majority"], summary["pooled"]["interval"]
   std = pooled["std"] or {}
   return [
-    (label, table.number(pooled[key], std.get(key)), table.number(majority[key]))
-    for key, label in (("uf1", "UF1"), ("uar", "UAR"), ("accuracy", "accuracy"))
+    (
+      label,
+      table.number(pooled[key], std.get(key)),
+      f"{table.percent(interval['level'])} interval {table.span(interval[key])}"
+      if interval
+      else "",
+      table.number(majority[key]),
+    )
+    for key, label in table.HEADLINE.items()
   ]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 COLUMNS = {"accuracy": "accuracy", "precision": "precision", "uar": "UAR", "uf1": "UF1"}
+# Those that are compared and shown large.
+HEADLINE = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 FOLD_MEANS = {
   "absent_as_0": "fold mean, absent class = 0",
   "absent_skipped": "fold mean, absent class skipped",
@@ -21,11 +23,11 @@ class Row(NamedTuple):
 
   Attributes:
     name: what stands before the numbers.
-    kind: "pooled", "dataset", "majority" or "fold_mean".
+    kind: "pooled", "dataset", "interval" (of the line above), "majority" or "fold_mean".
     clips: how many clips the scores are over, "430 of 442" where not all of them have a prediction;
       "" where that is not a count of clips.
     cells: the scores in the order of `COLUMNS`, formatted: ".7353", or ".7353 ±.0120" over seeds;
-      "–" where no clip has a prediction.
+      "–" where no clip has a prediction; an interval is ".668–.775".
   """
 
   name: str
@@ -50,7 +52,7 @@ def console(
   """
   scores = [["", "clips", *COLUMNS.values()]]
   for row in rows(summary):
-    indent = "  " if row.kind == "dataset" else ""
+    indent = "  " if row.kind in ("dataset", "interval") else ""
     scores.append([indent + row.name, row.clips, *row.cells])
   by_class = [["class (pooled)", "clips", "precision", "recall", "F1"]]
   for name in class_names:
@@ -62,7 +64,7 @@ def console(
     counts.append([name, *map(str, line)])
   tables = (aligned(table) for table in (scores, by_class, counts))
   told = gap(summary)
-  said = [*notes(summary), *([f"Gap: {told}"] if told else [])]
+  said = [*notes(summary), *interval_note(summary), *([f"Gap: {told}"] if told else [])]
   said += [f"Note: {remark}" for remark in remarks]
   return "\n\n".join([heading(summary), *tables, *said])
 
@@ -111,10 +113,11 @@ def rows(summary: dict[str, Any]) -> list[Row]:
   """The lines of the table of scores, the headline first."""
   pooled, datasets = summary["pooled"], summary["per_dataset"]
   if len(datasets) == 1:
-    table = [_row(f"pooled ({next(iter(datasets))})", "pooled", pooled)]
+    table = _with_interval(f"pooled ({next(iter(datasets))})", "pooled", pooled)
   else:
-    table = [_row("pooled", "pooled", pooled)]
-    table += [_row(name, "dataset", entry) for name, entry in datasets.items()]
+    table = _with_interval("pooled", "pooled", pooled)
+    for name, entry in datasets.items():
+      table += _with_interval(name, "dataset", entry)
   majority = {**summary["majority"], **{key: pooled[key] for key in _COUNTS}}
   table.append(_row(f"always {majority['class']!r}", "majority", majority))
   for convention, label in FOLD_MEANS.items():
@@ -143,6 +146,19 @@ def notes(summary: dict[str, Any]) -> list[str]:
   return lines
 
 
+def interval_note(summary: dict[str, Any]) -> list[str]:
+  """The sentences that say what the intervals are; none where there is no interval."""
+  interval = summary["pooled"]["interval"]
+  if interval is None:
+    return []
+  return [
+    f"{percent(interval['level'])} intervals are from a bootstrap over the"
+    f" {interval['subjects']} held-out subjects ({interval['resamples']} resamples): how far a"
+    " score depends on which people were tested. Neither the spread over seeds nor a training on"
+    " other people is in them."
+  ]
+
+
 def over(entry: dict[str, Any]) -> str:
   """How many clips a table of scores is over: "442", "430 of 442", "430–442 of 442" by seed."""
   missing = list(entry["clips_missing"].values())
@@ -167,6 +183,17 @@ def number(value: float | None, std: float | None = None) -> str:
   return text if std is None else f"{text} ±{number(std)}"
 
 
+def span(ends: Sequence[float]) -> str:
+  """An interval with three decimals, all that so many resamples settle: ".668–.775"."""
+  low, high = (f"{end:.3f}" for end in ends)
+  return f"{low.removeprefix('0')}–{high.removeprefix('0')}"
+
+
+def percent(level: float) -> str:
+  """ "95 %"; 0.995 is "99.5 %"."""
+  return f"{round(100 * level, 6):g} %"
+
+
 def aligned(table: list[list[str]]) -> str:
   """Lines of text with columns of one width, the first to the left; a rule under the first line."""
   widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -181,6 +208,17 @@ def aligned(table: list[list[str]]) -> str:
   ]
   rule = "-" * max(map(len, lines))
   return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _with_interval(name: str, kind: str, entry: dict[str, Any]) -> list[Row]:
+  interval = entry["interval"]
+  if interval is None:
+    return [_row(name, kind, entry)]
+  cells = [span(interval[key]) for key in COLUMNS]
+  return [
+    _row(name, kind, entry),
+    Row(f"{percent(interval['level'])} interval", "interval", "", cells),
+  ]
 
 
 def _row(name: str, kind: str, entry: dict[str, Any]) -> Row:

@@ -21,7 +21,7 @@ QUICK = ((12, 9, 8), 4)
 
 
 class Workload(NamedTuple):
-  """One experiment, ready for experiment.build_program.
+  """One experiment, ready for learning.build_program.
 
   Attributes:
     name: of the model.

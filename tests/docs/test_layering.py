@@ -18,7 +18,11 @@ ORDER = (
   "evaluation",
   "report",
   "experiment",
+  "rehearsal",
+  "tables",
   "study",
+  "compare",
+  "audit",
   "main",
 )
 # What anyone may import; these import nothing of mer_jax but each other.
@@ -27,7 +31,9 @@ BASE = (
   *("distributed", "interrupts"),
 )
 # Beside the list: they serve the experiment, and may know what stands above it.
-BESIDE = ("settings", "sweep", "workdir")
+BESIDE = ("settings", "sweep", "workdir", "learning")
+# What runs whole experiments.
+WHOLE = ("experiment", "rehearsal", "tables", "study", "main")
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_RUN = 320, 60, 80
 MODULES = sorted([*ROOT.glob("mer_jax/**/*.py"), *ROOT.glob("data_builders/**/*.py")])
 
@@ -61,7 +67,7 @@ def allowed(layer: str) -> set[str]:
   if layer in BESIDE:
     return {*BASE, *BESIDE, *ORDER[: ORDER.index("experiment")]}
   above = {*ORDER[: ORDER.index(layer) + 1], *BASE}
-  return above | {*BESIDE} if layer in ("experiment", "study", "main") else above
+  return above | {*BESIDE} if layer in WHOLE else above
 
 
 def violations(path: str, source: str) -> list[str]:

@@ -16,6 +16,18 @@ def data_dir(tmp_path_factory):
   return root / "data"
 
 
+@pytest.fixture(scope="session")
+def three_corpora(tmp_path_factory):
+  """A data_dir with all three corpora, three subjects each, in both sizes."""
+  root = tmp_path_factory.mktemp("three")
+  for dataset in ("casme2", "samm", "smic"):
+    corpus = root / dataset
+    data_builders.synthetic.write(dataset, corpus, subjects=3, clips_per_subject=5, size=128)
+    for config in ("frames48", "frames128"):
+      data_builders.build.build(dataset, corpus, root / "data", config)
+  return root / "data"
+
+
 @pytest.fixture
 def config(data_dir):
   """The paper's config, shrunk."""

@@ -229,7 +229,7 @@ def test_a_setting_that_diverges_leaves_a_gap_and_a_code(config, tmp_path):
 
 
 def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monkeypatch, capsys):
-  build = experiment.build_program
+  build = learning.build_program
 
   def one_fold_explodes(*args):
     program = build(*args)
@@ -237,7 +237,7 @@ def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monke
     hyper = program.folds.hyper | {"learning_rate": rate}
     return program._replace(folds=program.folds._replace(hyper=hyper))
 
-  monkeypatch.setattr(experiment, "build_program", one_fold_explodes)
+  monkeypatch.setattr(learning, "build_program", one_fold_explodes)
   with pytest.raises(errors.TrainingError, match=r"casme2/sub01 \(seed 0\)\. "):
     mer_jax.run(config, tmp_path)
   missing = json.loads((tmp_path / "metrics.json").read_text())["missing"]

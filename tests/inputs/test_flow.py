@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mer_jax.errors import ConfigError
 from mer_jax.inputs import make
-from mer_jax.inputs.flow import METHODS, MOTION_UNIT, STRAIN_UNIT, one_thread_in_opencv, strain
+from mer_jax.inputs.flow import MOTION_UNIT, STRAIN_UNIT, strain
+from mer_jax.inputs.optical_flow import METHODS
+from mer_jax.inputs.threads import one_thread_in_opencv
 
 SIZE = 128
 
@@ -58,7 +60,7 @@ def test_dis_resolves_a_third_of_a_pixel_of_fine_texture():
   fine = cv2.GaussianBlur(noise, (0, 0), 1.5)
   fine = 20 + 200 * (fine - fine.min()) / np.ptp(fine)
   clips = filmed(fine, np.full_like(fine, 0.3125), np.zeros_like(fine))
-  uv = METHODS["dis"](*clips.frames[..., 0])[8:-8, 8:-8]
+  uv = METHODS["dis"](*clips.frames[:, None, ..., 0])[0, 8:-8, 8:-8]
   assert np.hypot(uv[..., 0] - 0.3125, uv[..., 1]).mean() < 0.075  # 0.11 at the preset's own scale
 
 

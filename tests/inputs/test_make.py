@@ -18,6 +18,7 @@ SETTINGS = {
     {"num_frames": 6, "size": 11, "pad": "pre", "truncate": "apex"},
     {"num_frames": 9, "size": 8, "resample": "linear"},
     {"num_frames": 7, "size": 5, "resample": "tim"},
+    {"num_frames": 4, "size": 5, "resample": "tim_smooth"},
   ),
   "onset_difference": (
     {"num_frames": 6, "size": 5, "gain": 4.0, "truncate": "last"},
@@ -38,6 +39,10 @@ SETTINGS = {
     {"num_frames": 4, "size": 5, "allow_small": True, "truncate": "last", "head_motion": "affine"},
   ),
   "flow_maps": ({}, {"index": 1}),
+  "lbp_top": (
+    {},
+    {"radii": (1, 1, 2), "neighbours": 4, "blocks": 2, "num_frames": 6, "resample": "tim_smooth"},
+  ),
 }
 CHANNELS = {"padded_frames": 1, "onset_difference": 1, "flow_sequence": 3}
 CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]]
@@ -66,7 +71,13 @@ def test_a_clips_row_depends_on_that_clip_alone(name, options, order, seed):
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_shapes_and_types(name, options):
   made = inputs.make(name, clips_for(name), **options)
-  if "image" in made:
+  if "features" in made:
+    assert list(made) == ["features"]
+    assert made["features"].ndim == 2
+    assert len(made["features"]) == 4
+    assert made["features"].dtype == np.float32
+    assert np.all(np.isfinite(made["features"]))
+  elif "image" in made:
     assert list(made) == ["image"]
     assert made["image"].shape == (4, *(options.get("size", 8),) * 2, 3)
     assert made["image"].dtype == np.float32

@@ -79,6 +79,35 @@ def test_the_sum_as_it_is_written():
   assert tim.matrix(13, 10).min() == pytest.approx(-0.23, abs=0.005)  # it rings, as known of it
 
 
+@given(source=st.integers(1, 90), target=st.integers(1, 90))
+@settings(deadline=None)
+def test_smoothing_keeps_the_sum_and_leaves_stretching_alone(source, target):
+  weights = tim.matrix(source, target, smooth=True)
+  assert weights.shape == (target, source)
+  np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=0, atol=1e-12)
+  if target >= source:
+    assert np.array_equal(weights, tim.matrix(source, target))
+
+
+@pytest.mark.parametrize(("source", "target"), [(64, 10), (70, 33), (11, 10), (9, 1)])
+def test_smoothing_takes_out_what_the_frames_left_cannot_show(source, target):
+  orders = np.arange(source)
+  waves = np.cos(np.pi / source * np.outer(np.arange(source) + 0.5, orders))
+  plain, smooth = (tim.matrix(source, target, smooth=s) @ waves for s in (False, True))
+  slow = orders < target
+  np.testing.assert_allclose(smooth[:, slow], plain[:, slow], rtol=0, atol=1e-10)
+  np.testing.assert_allclose(smooth[:, ~slow], 0, rtol=0, atol=1e-10)
+  assert np.all(np.abs(plain[:, ~slow]).max(axis=0) > 0.1)  # they come back as slow ones
+
+
+def test_smoothing_lowers_the_noise_of_many_frames():
+  rng = np.random.default_rng(0)
+  noise = rng.normal(size=(70, 400))
+  plain, smooth = (tim.matrix(70, 10, smooth=s) @ noise for s in (False, True))
+  assert plain.std() == pytest.approx(1, abs=0.1)
+  assert smooth.std() == pytest.approx(np.sqrt(10 / 70), rel=0.15)
+
+
 def test_one_frame_stands_for_all_and_all_give_the_first():
   assert np.array_equal(tim.matrix(1, 4), np.ones((4, 1)))
   np.testing.assert_allclose(tim.matrix(4, 1), [[1, 0, 0, 0]], rtol=0, atol=1e-15)
@@ -116,9 +145,20 @@ def test_a_clip_that_rests_stays_at_rest():
   assert np.abs(moves).max() < 1e-6
 
 
-def test_the_onset_difference_is_that_of_the_mixture():
+@pytest.mark.parametrize("smooth", [False, True])
+def test_both_kinds_reach_the_frames(smooth):
+  clips = drawn([12, 3])
+  resample = "tim_smooth" if smooth else "tim"
+  frames = make("padded_frames", clips, num_frames=5, size=8, resample=resample)["frames"]
+  for n, source in enumerate((12, 3)):
+    mixed = np.tensordot(tim.matrix(source, 5, smooth=smooth), clips.frames_of(n) / 255, axes=1)
+    np.testing.assert_allclose(frames[n], np.clip(mixed, 0, 1), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("resample", ["tim", "tim_smooth"])
+def test_the_onset_difference_is_that_of_the_mixture(resample):
   clips = drawn([6])
-  options = {"num_frames": 9, "size": 8, "resample": "tim"}
+  options = {"num_frames": 9, "size": 8, "resample": resample}
   frames = make("padded_frames", clips, **options)["frames"]
   moves = make("onset_difference", clips, **options)["frames"]
   np.testing.assert_allclose(moves[0], frames[0] - clips.frames[:1] / 255, atol=1e-6)

@@ -18,7 +18,8 @@ def test_says_what_is_about_to_run(make_predictions, make_clips):
     remarks=("Synthetic data.",),
   )
   arrays = {"frames": np.zeros((10, 48, 8, 8, 1)), "mask": np.zeros((10, 48))}
-  lines = announcement(config.to_dict(), split, arrays, 12345, ["cpu 0", "cpu 1"]).splitlines()
+  about = {"model": "parallel_cnn_lstm, 12,345 parameters", "training": "for long"}
+  lines = announcement(config.to_dict(), split, arrays, about, ["cpu 0", "cpu 1"]).splitlines()
   found = {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
   assert found == {
     "corpus": "casme2 (frames48)",
@@ -27,7 +28,7 @@ def test_says_what_is_about_to_run(make_predictions, make_clips):
     "folds": "5 held-out subjects, 3 seeds",
     "input": "padded_frames: frames [48, 8, 8, 1], mask [48] a clip",
     "model": "parallel_cnn_lstm, 12,345 parameters",
-    "training": "100 epochs, batches of 25, sgd 0.01",
+    "training": "for long",
     "devices": "2: cpu 0, cpu 1",
     "Note:": "Synthetic data.",
   }

@@ -69,6 +69,10 @@ def test_a_whole_report(make_predictions, make_clips, make_workdir, seeds):
   for row in table.rows(summary):
     for cell in row.cells:
       assert cell in found.text
+  (note,) = table.interval_note(summary)
+  assert note in found.text
+  for key in ("uf1", "uar", "accuracy"):
+    assert f"95 % interval {table.span(summary['pooled']['interval'][key])}" in found.text
   for text in ("parallel_cnn_lstm on casme2 + smic", "Synthetic data.", "model.name", "cpu 1"):
     assert text in found.text
   assert ("Per seed" in found.text) == (len(seeds) > 1)

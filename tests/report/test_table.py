@@ -11,17 +11,23 @@ def test_console_shows_every_score(make_predictions):
   text = table.console(summary, run.class_names)
   lines = text.splitlines()
   assert lines[0] == "20 clips, 5 held-out subjects, 3 classes, 1 seed"
-  starts = ["pooled", "  casme2", "  smic", "always 'negative'"]
+  interval = "  95 % interval"
+  starts = ["pooled", interval, "  casme2", interval, "  smic", interval, "always 'negative'"]
   starts += ["fold mean, absent class = 0", "fold mean, absent class skipped"]
   starts += ["fold mean, absent class = 1"]
   first = next(i for i, line in enumerate(lines) if line.startswith("pooled"))
-  assert [line.startswith(s) for line, s in zip(lines[first:], starts, strict=False)] == [True] * 7
+  table_lines = lines[first : lines.index("", first)]
+  assert [line.startswith(s) for line, s in zip(table_lines, starts, strict=True)] == [True] * 10
   pooled = summary["pooled"]
   assert lines[first].split()[1:] == [
     "20",
     *(table.number(pooled[key]) for key in ("accuracy", "precision", "uar", "uf1")),
   ]
-  assert lines[-1].split() == ["surprise", *map(str, pooled["confusion"][2])]
+  ends = (table.span(pooled["interval"][key]) for key in ("accuracy", "precision", "uar", "uf1"))
+  assert lines[first + 1].split()[3:] == [*ends]
+  last = [line for line in lines if line.startswith("surprise ")][-1]
+  assert last.split() == ["surprise", *map(str, pooled["confusion"][2])]
+  assert lines[-1].startswith("95 % intervals are from a bootstrap over the 5 held-out subjects")
 
 
 def test_remarks_stand_last(make_predictions):
@@ -68,6 +74,23 @@ def test_numbers():
   ]
   assert table.number(0.5, 0.0123) == ".5000 ±.0123"
   assert table.number(np.float64(0.25)) == ".2500"
+
+
+def test_intervals():
+  assert table.span([0.66771, 0.77519]) == ".668–.775"
+  assert table.span([0.0, 1.0]) == ".000–1.000"
+  assert [table.percent(level) for level in (0.95, 0.9, 0.995)] == ["95 %", "90 %", "99.5 %"]
+
+
+def test_one_subject_has_no_interval(make_predictions):
+  run = make_predictions(subjects=(("casme2", 1), ("smic", 1)))
+  summary = summarise(run)
+  assert summary["pooled"]["interval"] is None
+  assert "interval" not in table.console(summary, run.class_names)
+  run = make_predictions(subjects=(("casme2", 3), ("smic", 1)))
+  kinds = [row.kind for row in table.rows(summarise(run))]
+  assert kinds[:4] == ["pooled", "interval", "dataset", "interval"]
+  assert kinds[4:6] == ["dataset", "majority"]
 
 
 def test_a_gap_is_told_and_marked(make_predictions, make_gap):

@@ -22,6 +22,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "frames",
   ),
   "ststnet": ("ststnet", {}, "image"),
+  "micro_attention": ("micro_attention", {"channels": (3, 4)}, "image"),
+  "atnet": ("atnet", {"channels": (3, 4), "lstm_features": 4}, "image and motion"),
 }
 
 
@@ -49,6 +51,8 @@ def problem(takes: str, sizes: tuple[int, ...] = (5, 1, 3, 4, 6), seed: int = 0)
     inputs = {"frames": frames, "mask": mask}
   else:
     inputs = {"image": rng.random((n, 12, 12, 3), np.float32)}
+    if takes == "image and motion":
+      inputs["motion"] = rng.normal(size=(n, 4, 6)).astype(np.float32)
   held_out = owner[None] == np.arange(len(sizes))[:, None]
   return Problem(inputs, labels, held_out, tuple(f"casme2/sub{f:02d}" for f in range(len(sizes))))
 

@@ -1,0 +1,85 @@
+"""Table 2 of the paper: every system that it compares, on each corpus that is prepared.
+
+Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture for
+  Micro-expression Recognition", doi 10.5281/zenodo.15751631, Table 2. The twelve other rows are
+  from Peng et al., "A Novel Apex-Time Network for Cross-Dataset Micro-Expression Recognition",
+  ACII 2019, and Wang et al., "Micro-Attention for Micro-Expression Recognition", 2020.
+Command: python -m mer_jax.main --config=configs/table2.py --workdir=DIR
+  (needs the corpora built with --config frames48 and with --config frames128)
+Arguments: cpu, the default: networks on faces of 64 pixels, 300 steps each. full: the authors' 224
+  pixels and 2,500 steps, for accelerators (needs --config frames224 too).
+Rows are chosen with --config.show, as "--config.show=('atnet_fusion',)", and changed like any
+config: --config.rows.atnet_fusion.training.epochs=100.
+"""
+
+from configs import atnet, micro_attention, parallel_cnn_lstm
+from mer_jax import errors, settings
+
+MODES = ("cpu", "full")
+
+
+def get_config(arg: str = "cpu"):
+  """The table, in the mode `arg` (one of MODES).
+
+  Raises:
+    ConfigError: no such mode.
+  """
+  if arg not in MODES:
+    raise errors.ConfigError(errors.unknown("config argument", arg, MODES))
+  full = arg == "full"
+  table = settings.table()
+  table.published = "table2"
+  for frames in (10, 64):
+    for neighbours in (4, 8):
+      settings.add_row(table, f"lbp_top_p{neighbours}_t{frames}", _lbp_top(neighbours, frames, full))
+  for frames in (10, 64):
+    for bins in (4, 8):
+      settings.add_row(table, f"hoof_n{bins}_t{frames}", _hoof(bins, frames))
+  settings.add_row(table, "micro_attention", _sized(micro_attention.get_config(), full))
+  for stream in ("spatial", "temporal", "fusion"):
+    settings.add_row(table, f"atnet_{stream}", _sized(atnet.get_config(f"casme2_{stream}"), full))
+  settings.add_row(table, "parallel_cnn_lstm", parallel_cnn_lstm.get_config("casme2"))
+  return table
+
+
+def _lbp_top(neighbours: int, num_frames: int, full: bool):
+  row = _svm()
+  row.input.name = "lbp_top"
+  # Radii along x, y in pixels and along t in frames.
+  row.input.radii = (3, 3, 3)
+  # 4 or 8, on each ring.
+  row.input.neighbours = neighbours
+  # Frames that TIM makes of every clip.
+  row.input.num_frames = num_frames
+  # n: histograms of n x n blocks; ATNet's features have one of the whole face.
+  row.input.blocks = 1
+  if full:
+    row.data.builder_config = "frames224"
+  return row
+
+
+def _hoof(bins: int, num_frames: int):
+  row = _svm()
+  row.input.name = "hoof"
+  row.input.bins = bins
+  # The published features hold 9 flows for TIM 10, but 64 for TIM 64.
+  row.input.flows = 9 if num_frames == 10 else 64
+  # farneback, tv_l1 or dis.
+  row.input.method = "farneback"
+  # Whether mirrored motion falls into the same bin.
+  row.input.symmetric = True
+  return row
+
+
+def _svm():
+  row = settings.default()
+  row.data.builder_config = "frames128"
+  row.model.name = "svm"
+  row.model.kernel = "linear"
+  # What comes nearest to the published rows, on the features that ATNet's authors published.
+  row.model.cost = 1000.0
+  # class_weights, oversample or none.
+  row.model.balance = "class_weights"
+  # none, standardise or minmax, fitted on the training clips of each fold.
+  row.model.scale = "none"
+  return row

@@ -1,0 +1,153 @@
+"""The audit of a log: its clips, every number that follows from it, and the claims about it."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax import protocols
+from mer_jax.errors import ConfigError, DataError, unknown
+from mer_jax.evaluation import audit_claims, audit_coverage, audit_formulas, megc_log
+from mer_jax.evaluation.audit_claims import Verdict
+from mer_jax.evaluation.audit_coverage import Coverage
+from mer_jax.evaluation.audit_formulas import FULL, Value
+from mer_jax.evaluation.megc_log import Log
+from mer_jax.evaluation.predictions import made, read_csv, select
+
+COVERAGE_WRONG, CLAIM_UNEXPLAINED, CLAIM_MISNAMED = 8, 9, 10
+
+
+class Audit(NamedTuple):
+  """What was found about one log.
+
+  Attributes:
+    name: of the log.
+    logs: one for each seed; one alone for a log.
+    coverage: of the clips, which are the same for every seed.
+    values: every number with its formula.
+    verdicts: on the claims, in their order.
+    remarks: what else must be said.
+  """
+
+  name: str
+  logs: tuple[Log, ...]
+  coverage: Coverage
+  values: tuple[Value, ...]
+  verdicts: tuple[Verdict, ...]
+  remarks: tuple[str, ...]
+
+  @property
+  def exit_code(self) -> int:
+    """0, or the lowest of the codes above that holds."""
+    found = {verdict.verdict for verdict in self.verdicts}
+    if self.coverage.problems:
+      return COVERAGE_WRONG
+    if audit_claims.UNEXPLAINED in found:
+      return CLAIM_UNEXPLAINED
+    return CLAIM_MISNAMED if audit_claims.MISNAMED in found else 0
+
+
+def examine(
+  paths: Sequence[str | os.PathLike[str]],
+  *,
+  protocol: str = "megc2019",
+  claimed: str = "",
+  split: protocols.Split | None = None,
+  pool: bool = False,
+) -> list[Audit]:
+  """Audits logs.
+
+  Args:
+    paths: logs, predictions.csv files or workdirs.
+    protocol: what the logs claim to have followed, a key of mer_jax.protocols.PROTOCOLS.
+    claimed: numbers that are printed about each of the logs, see audit_claims.parse.
+    split: that protocol carried out on the prepared corpora, to compare clip by clip.
+    pool: whether the logs are parts of one submission, as one for each corpus.
+
+  Returns:
+    One audit for each log, or one for all with `pool`.
+
+  Raises:
+    ConfigError: the protocol or a claim cannot be used, or there is no log.
+    DataError: a log cannot be read.
+  """
+  if protocol not in protocols.PROTOCOLS:
+    raise ConfigError(unknown("protocol", protocol, protocols.PROTOCOLS))
+  if not paths:
+    raise ConfigError("There is no log to audit; name one, or several.")
+  claims = audit_claims.parse(claimed)
+  read = [(str(path), *_read(pathlib.Path(path), protocol, split)) for path in paths]
+  if pool:
+    if any(len(logs) > 1 for _, logs, _ in read):
+      raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
+    parts = [logs[0] for _, logs, _ in read]
+    remarks = [remark for *_, told in read for remark in told]
+    read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], remarks)]
+  return [_audit(name, logs, told, protocol, claims, split) for name, logs, told in read]
+
+
+def _read(
+  path: pathlib.Path, protocol: str, split: protocols.Split | None
+) -> tuple[list[Log], list[str]]:
+  """The log of every seed, and what has to be said about them."""
+  path = path.expanduser()
+  path = path / "predictions.csv" if path.is_dir() else path
+  if not _is_csv(path):
+    if split is not None:
+      names = split.class_names
+    elif protocol in protocols.OFFICIAL:
+      names = _class_names(path, protocol)
+    else:
+      raise ConfigError(
+        f"A log has no names of its classes, and those of the protocol {protocol} depend on the"
+        " clips. Give --data_dir, or predictions.csv."
+      )
+    log = megc_log.read_megc_log(path, names)
+    return [log], list(log.remarks)
+  predictions = read_csv(path)
+  there = made(predictions)
+  if not there.any():
+    raise DataError(f"No clip in {path} has a prediction, so there is nothing to audit.")
+  gap = [f"{int((~there).sum())} rows without a prediction are left out."] * (not there.all())
+  seeds = np.unique(predictions.seed[there])
+  return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], gap
+
+
+def _is_csv(path: pathlib.Path) -> bool:
+  try:
+    with open(path, "rb") as file:
+      return file.read(16).removeprefix(b"\xef\xbb\xbf").startswith(b"seed,")
+  except OSError as error:
+    raise DataError(f"Cannot read the log {path}: {error.strerror or error}.") from error
+
+
+def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
+  """The classes of a protocol, which for some depend on the corpus that the log begins with."""
+  official = protocols.OFFICIAL[protocol]
+  choices = {tuple(versions[0].counts) for versions in official.values()}
+  if len(choices) == 1:
+    return choices.pop()
+  first = megc_log.read_megc_log(path, [f"class {k}" for k in range(10)]).dataset[0]
+  if first not in official:
+    raise DataError(f"{path}: " + unknown(f"corpus in {protocol}", str(first), official))
+  return tuple(official[first][0].counts)
+
+
+def _audit(
+  name: str,
+  logs: Sequence[Log],
+  told: Sequence[str],
+  protocol: str,
+  claims: Sequence[audit_claims.Claim],
+  split: protocols.Split | None,
+) -> Audit:
+  corpora = np.unique(logs[0].dataset).tolist()
+  if len(corpora) == 1:  # there, the scores of the one corpus are those of all clips
+    claims = [c._replace(over=FULL) if c.over == corpora[0] else c for c in claims]
+  values = audit_formulas.values(logs)
+  verdicts = audit_claims.judge(claims, values)
+  remarks = [*told, *audit_claims.remarks(verdicts)]
+  coverage = audit_coverage.examine(logs[0], protocol, split)
+  return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(remarks))

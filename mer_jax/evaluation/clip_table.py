@@ -1,0 +1,115 @@
+"""Predictions as a table: a row for each clip, a column for each seed, and counts by subject."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.errors import DataError
+from mer_jax.evaluation.predictions import NO_PREDICTION, Predictions, check, order, select
+
+
+class ClipTable(NamedTuple):
+  """N clips that S seeds predicted, sorted by (dataset, subject, clip).
+
+  Attributes:
+    seeds: int64 [S], ascending.
+    dataset, subject, clip: str [N], together the key of the clip.
+    label: int64 [N], the true class, 0..K-1.
+    prediction: int64 [S, N], the class each seed predicted, or `NO_PREDICTION`.
+    class_names: the K names, in the order of the indices.
+  """
+
+  seeds: np.ndarray
+  dataset: np.ndarray
+  subject: np.ndarray
+  clip: np.ndarray
+  label: np.ndarray
+  prediction: np.ndarray
+  class_names: tuple[str, ...]
+
+
+def clip_table(predictions: Predictions) -> ClipTable:
+  """Puts the seeds' predictions of the same clips side by side.
+
+  Raises:
+    DataError: the predictions contradict each other, or the seeds predicted different clips.
+  """
+  check(predictions)
+  predictions = select(predictions, order(predictions))
+  seeds = np.unique(predictions.seed)
+  parts = [select(predictions, predictions.seed == seed) for seed in seeds]
+  check_same_clips(parts)
+  first = parts[0]
+  return ClipTable(
+    seeds=seeds,
+    dataset=first.dataset,
+    subject=first.subject,
+    clip=first.clip,
+    label=first.label,
+    prediction=np.stack([part.prediction for part in parts]),
+    class_names=first.class_names,
+  )
+
+
+def check_same_clips(parts: list[Predictions]) -> None:
+  """Raises DataError unless the sorted predictions of each seed are about the same clips."""
+  first = parts[0]
+  for part in parts[1:]:
+    for name in ("dataset", "subject", "clip", "label"):
+      if not np.array_equal(getattr(first, name), getattr(part, name)):
+        raise DataError(
+          f"The seeds {first.seed[0]} and {part.seed[0]} predicted different clips or labels"
+          f" ({len(first.clip)} and {len(part.clip)} rows; they differ in {name}). Every seed must"
+          " predict every clip once: finish the run before its scores are computed."
+        )
+
+
+def scored(table: ClipTable) -> ClipTable:
+  """Without the seeds that predicted nothing, and without the clips that no seed predicted."""
+  there = table.prediction != NO_PREDICTION
+  return rows(table, there.any(axis=0), there.any(axis=1))
+
+
+def rows(table: ClipTable, clips: np.ndarray, seeds: np.ndarray | slice = slice(None)) -> ClipTable:
+  """The clips at `clips` (bool [N]) and the predictions of the seeds at `seeds` (bool [S])."""
+  return table._replace(
+    seeds=table.seeds[seeds],
+    dataset=table.dataset[clips],
+    subject=table.subject[clips],
+    clip=table.clip[clips],
+    label=table.label[clips],
+    prediction=table.prediction[seeds][:, clips],
+  )
+
+
+def fold_ids(clips: ClipTable | Predictions) -> np.ndarray:
+  """int64 [N]: which held-out subject each row belongs to, 0..F-1 in sorted order.
+
+  A subject's name is unique only within its dataset.
+  """
+  keys = np.stack([clips.dataset, clips.subject])
+  return np.unique(keys, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+class BySubject(NamedTuple):
+  """F held-out subjects.
+
+  Attributes:
+    dataset: str [F], of each subject.
+    confusions: int64 [S, F, K, K], the confusion counts of each seed and subject, rows truth.
+  """
+
+  dataset: np.ndarray
+  confusions: np.ndarray
+
+
+def by_subject(table: ClipTable) -> BySubject:
+  """Counts the predictions of each subject apart; their sum over F are the pooled counts."""
+  folds, k = fold_ids(table), len(table.class_names)
+  s, f = len(table.seeds), int(folds.max()) + 1 if len(folds) else 0
+  there = table.prediction != NO_PREDICTION
+  place = (np.arange(s)[:, None] * f + folds) * k + table.label
+  flat = (place * k + table.prediction)[there]
+  counts = np.bincount(flat, minlength=s * f * k * k).reshape(s, f, k, k)
+  first = np.unique(folds, return_index=True)[1]
+  return BySubject(table.dataset[first], counts)
