@@ -27,7 +27,7 @@ _NAMED = 5  # clips that are named where two runs differ
 
 def main(argv: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code (0, or that of the `MerError` it prints)."""
-  options = _parser().parse_args(argv)
+  options = _parser().parse_intermixed_args(argv)
   try:
     content = compare(
       options.runs,

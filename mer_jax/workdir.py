@@ -32,7 +32,6 @@ _NO_RESULTS = (
   "report",
   "main.py",
   "study.py",
-  "compare.py",
   "tables.py",
   "rehearsal.py",
   "compare.py",

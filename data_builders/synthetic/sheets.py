@@ -38,6 +38,7 @@ _SAMM = (
   "Notes",
 )
 _SAMM_PREAMBLE = 13  # rows above the header
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
 
 
 def file_name(corpus: Corpus, sheet: str) -> str | None:
@@ -109,6 +110,19 @@ def write(corpus: Corpus, table: list[Row], sheet: str, root: pathlib.Path) -> N
   for row in table:
     page.append([row[column] if column else None for column in columns])
   book.save(root / name)
+
+
+def write_objective_classes(corpus: Corpus, clips: list[PlannedClip], root: pathlib.Path) -> None:
+  """Writes CASME II's second workbook, which alone has its objective classes, as 1 to 7."""
+  if corpus is not corpora.CASME2:
+    return
+  book = openpyxl.Workbook()
+  page = book.worksheets[0]
+  page.append(["Subject", "Filename", "Objective Class"])
+  for clip in clips:
+    number = _ROMAN.index(expression.objective_class(clip.units)) + 1
+    page.append([clip.subject, clip.clip, number])
+  book.save(root / "CASME2-ObjectiveClasses.xlsx")
 
 
 def _preamble() -> list[str]:

@@ -216,3 +216,4 @@ def _annotate(
     planted = plant(kind, clips, table, sheets.file_name(kind, sheet), root, rng)
     (root / "quirks.json").write_text(json.dumps(planted, indent=1) + "\n", encoding="utf-8")
   sheets.write(kind, table, sheet, root)
+  sheets.write_objective_classes(kind, clips, root)

@@ -119,8 +119,9 @@ def _is_csv(path: pathlib.Path) -> bool:
   try:
     with open(path, "rb") as file:
       return file.read(16).removeprefix(b"\xef\xbb\xbf").startswith(b"seed,")
-  except OSError as error:
-    raise DataError(f"Cannot read the log {path}: {error.strerror or error}.") from error
+  except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    reason = getattr(error, "strerror", None) or error
+    raise DataError(f"Cannot read the log {str(path)!r}: {reason}.") from error
 
 
 def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
@@ -129,7 +130,8 @@ def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
   choices = {tuple(versions[0].counts) for versions in official.values()}
   if len(choices) == 1:
     return choices.pop()
-  first = megc_log.read_megc_log(path, [f"class {k}" for k in range(10)]).dataset[0]
+  every = list(dict.fromkeys(name for names in sorted(choices) for name in names))
+  first = megc_log.read_megc_log(path, every).dataset[0]
   if first not in official:
     raise DataError(f"{path}: " + unknown(f"corpus in {protocol}", str(first), official))
   return tuple(official[first][0].counts)

@@ -180,7 +180,11 @@ def _header(words: list[str]) -> tuple[str, str] | None:
     if known and len(words) - cut <= 2:
       subject = "".join(words[cut:])
       return known, megc_names.subject(known, subject)
-  return (words[0], words[1]) if len(words) == 2 else None
+  if len(words) != 2:
+    return None
+  if megc_names.is_clip(words[0]):
+    raise ValueError(f"the clip {words[0]!r} with one class; expected its truth and its prediction")
+  return words[0], words[1]
 
 
 def _clip(

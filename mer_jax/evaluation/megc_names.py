@@ -64,3 +64,8 @@ def is_subject(dataset: str, name: str) -> bool:
   """Whether `name` is formed like the subjects of a corpus of MEGC2019; True of other corpora."""
   match = _SUBJECT.fullmatch(name)
   return dataset not in _FORMS or (match is not None and subject(dataset, name) == name)
+
+
+def is_clip(name: str) -> bool:
+  """Whether `name` is formed like the clips of some corpus of MEGC2019."""
+  return any(clip(dataset, name).known for dataset in _FORMS)

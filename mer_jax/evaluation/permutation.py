@@ -5,7 +5,7 @@ The predictions stay as they are and the labels change places, in one of two way
 - "clips": among all clips of a dataset. That keeps how many clips a dataset has of each class, and
   its mean is what is usually called chance. As a test it takes clips for independent, which those
   of one person are not: where both the labels and the predictions of a person are alike, for
-  reasons that have nothing to do with each other, it calls 12 to 22 % of simulated experiments
+  reasons that have nothing to do with each other, it calls 12 to 23 % of simulated experiments
   significant at 5 %.
 - "subjects": among the clips of each subject. That keeps, beside, what every person showed, so
   whatever tells people apart is not mistaken for recognising expressions. This test is exact

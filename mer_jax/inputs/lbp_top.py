@@ -21,6 +21,7 @@ from mer_jax.inputs import cache, lbp
 from mer_jax.inputs.channels import reads
 from mer_jax.inputs.padded_frames import RESAMPLERS
 from mer_jax.inputs.resize import resized
+from mer_jax.inputs.threads import one_thread_in_opencv
 from mer_jax.progress import progress
 
 PLANES = ((2, 1), (2, 0), (1, 0))  # XY, XT, YT as axes of [T, H, W]: cosine and sine of the ring
@@ -154,7 +155,8 @@ def _check(
 
 def _of_each_clip(function: Callable[[int], np.ndarray], num_clips: int) -> Iterator[np.ndarray]:
   """Yields `function(n)` in order; while one clip is counted, the next is interpolated."""
-  with progress(num_clips, "LBP-TOP", "clip") as bar, ThreadPool(os.cpu_count()) as pool:
+  bar = progress(num_clips, "LBP-TOP", "clip")
+  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
     for result in pool.imap(function, range(num_clips)):
       yield result
       bar.update()

@@ -84,7 +84,7 @@ def binned(fine: np.ndarray, bins: int, symmetric: bool) -> np.ndarray:
   else:
     left = left[..., ::-1]  # along atan2(v, u): from pi/2 on, past pi = -pi, to -pi/2
     line = np.concatenate([left[..., FINE // 2 :], right, left[..., : FINE // 2]], axis=-1)
-  return line.reshape(*line.shape[:-1], bins, -1).sum(axis=-1)
+  return line.reshape(*line.shape[:-1], bins, line.shape[-1] // bins).sum(axis=-1)
 
 
 def shares(histograms: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

@@ -38,12 +38,14 @@ def spotted(clips: Clips) -> Clips:
   Raises:
     ConfigError: the clips hold flow maps, or frames too small to tell regions apart.
   """
+  missing = np.flatnonzero(clips.apex_missing)
+  if not len(missing):
+    return clips
   if clips.channels != GRAY:
     raise errors.ConfigError(
       f"An apex is spotted on gray frames; these clips hold {clips.channels!r}. Take the midpoint."
     )
   _check_size(clips.frames)
-  missing = np.flatnonzero(clips.apex_missing)
 
   def apex_of(n: int) -> int:
     return spot(clips.frames_of(n), int(clips.onset[n]), int(clips.offset[n]))
@@ -56,7 +58,8 @@ def spotted(clips: Clips) -> Clips:
         bar.update()
     return {"apex": apex}
 
-  return dataclasses.replace(clips, **cache.kept(clips, "spotted_apex", {}, compute))
+  apex = cache.kept(clips, "spotted_apex", {}, compute)["apex"]
+  return dataclasses.replace(clips, apex=apex)
 
 
 def spot(frames: np.ndarray, onset: int, offset: int) -> int:
@@ -101,8 +104,8 @@ def changes(frames: np.ndarray) -> np.ndarray:
     ]
     counts = np.bincount((region + row).ravel(), minlength=bins * length).reshape(length, bins)
     squares = np.sum(counts**2, axis=1)
-    # One root of whole numbers: equal histograms are exactly 0 apart.
-    total += 1 - counts @ counts[0] / np.sqrt(squares * squares[0])
+    # One root of whole numbers: equal histograms are exactly 0 apart, and none less by rounding.
+    total += np.maximum(1 - counts @ counts[0] / np.sqrt(squares * squares[0]), 0)
   return total / len(REGIONS)
 
 
@@ -110,7 +113,7 @@ def divided(change: np.ndarray) -> int:
   """The peak that is left when always the half with the larger sum of peaks is kept.
 
   Args:
-    change: float [T], T at least 1.
+    change: float [T], at least 0; T at least 1.
 
   Returns:
     Index of a local maximum that is not at an end; of the largest value if there is no such one.

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mer_jax.errors import DataError, TrainingError
 from mer_jax.progress import progress
@@ -75,9 +76,15 @@ def decisions(
   signs = np.where(labels == np.arange(classes)[:, None], 1.0, -1.0)
   parts = []
   # Costs of 1000 and features of a histogram are beyond single precision.
-  with jax.enable_x64(True), progress(folds, "linear SVM", "fold", shown=shown) as bar:
+  with (
+    jax.enable_x64(True),
+    progress(folds, "linear SVM", "fold", shown=shown) as bar,
+  ):
     for given, part in _chunks(rows, costs, scale, size, dual):
-      values, done = jax.device_get(_solve_all(given, signs, part, dual))
+      # On a CPU, LAPACK factorises one small matrix after another; threads would only wait for
+      # each other.
+      with threadpool_limits(1, user_api="blas"):
+        values, done = jax.device_get(_solve_all(given, signs, part, dual))
       if not done.all():
         raise TrainingError(
           f"The linear SVM of {int((~done).any(axis=1).sum())} folds did not reach its minimum in"
@@ -102,16 +109,15 @@ def _chunks(
   shared = _matrix(rows, dual) if scale == "none" else None
   for start in range(0, len(costs), size):
     part = costs[start : start + size]
-    given = shared
-    if given is None:
-      trains = part.any(axis=1)
-      given = np.stack([_matrix(scaled(rows, own, scale), dual) for own in trains])
     short = size - len(part)
     if short:  # folds without a cost are solved at once
       part = np.concatenate([part, np.zeros((short, *part.shape[1:]))])
-    if short and shared is None:
-      given = np.concatenate([given, np.broadcast_to(given[:1], (short, *given.shape[1:]))])
-    yield given, part
+    trained_by = part.any(axis=1)
+    if shared is not None:
+      yield shared, part
+    else:
+      own = [scaled(rows, trains, scale) if trains.any() else rows for trains in trained_by]
+      yield np.stack([_matrix(one, dual) for one in own]), part
 
 
 def _matrix(rows: np.ndarray, dual: bool) -> np.ndarray:

@@ -153,15 +153,20 @@ def everywhere(
 
 def _checked_options(machine: Machine) -> tuple[libsvm.Kernel, float]:
   """The kernel and C, once every option is known to be allowed."""
-  options.check_choice("kernel", machine.kernel, KERNELS)
   options.check_choice("balance", machine.balance, BALANCES)
   options.check_choice("scale", machine.scale, rows_of.SCALES)
   options.check_at_least("degree", machine.degree, 1)
   options.check_at_least("seed", machine.seed, 0)
+  gamma, coef0 = _gamma(machine.gamma), _finite("coef0", machine.coef0)
+  return libsvm.Kernel(machine.kernel, gamma, machine.degree, coef0), cost_of(machine)
+
+
+def cost_of(machine: Machine) -> float:
+  """C of a machine, the default of its kernel where it says none; see `loso` for what is raised."""
+  options.check_choice("kernel", machine.kernel, KERNELS)
   cost = DEFAULT_COST[machine.kernel] if machine.cost is None else machine.cost
   options.check_positive("cost", cost)
-  gamma, coef0 = _gamma(machine.gamma), _finite("coef0", machine.coef0)
-  return libsvm.Kernel(machine.kernel, gamma, machine.degree, coef0), cost
+  return cost
 
 
 def _gamma(gamma: float | str) -> float | None:

@@ -58,11 +58,13 @@ class Fold(NamedTuple):
     hyper: float32 scalars by name, see `Recipe.optimizer`; "dropout" and "focal_gamma", where
       present, stand in for the model's rate and for a plain cross-entropy. Being data, they may
       differ from fold to fold, and another value compiles nothing.
+    until: int32, the step from which on the fold stays as it is; None: it trains on and on.
   """
 
   identity: jax.Array
   weights: jax.Array
   hyper: dict[str, jax.Array]
+  until: jax.Array | None = None
 
 
 class Sums(NamedTuple):
@@ -166,13 +168,15 @@ def train_step(
 
   Returns:
     The next state and sums. A batch that holds nothing for this fold changes neither, and neither
-    does one whose loss is not finite, or any after that.
+    does one whose loss is not finite, or any after that, or any from fold.until on.
   """
   batch, chosen = shared or _own_batch(recipe, seed_key, fold, data, step)
   weights = (fold.weights if recipe.balance == "none" else _balanced(recipe, fold, data))[
     batch.index
   ]
   weights = weights * batch.valid
+  if fold.until is not None:  # a step without a clip is none
+    weights = weights * (step < fold.until)
   dropout = jax.random.fold_in(purpose_key(seed_key, DROPOUT, fold.identity), step)
   model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
 

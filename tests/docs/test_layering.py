@@ -14,6 +14,7 @@ ORDER = (
   "protocols",
   "inputs",
   "models",
+  "svm",
   "training",
   "evaluation",
   "report",
@@ -23,6 +24,7 @@ ORDER = (
   "study",
   "compare",
   "audit",
+  "classify",
   "main",
 )
 # What anyone may import; these import nothing of mer_jax but each other.
@@ -33,7 +35,7 @@ BASE = (
 # Beside the list: they serve the experiment, and may know what stands above it.
 BESIDE = ("settings", "sweep", "workdir", "learning")
 # What runs whole experiments.
-WHOLE = ("experiment", "rehearsal", "tables", "study", "main")
+WHOLE = ("experiment", "rehearsal", "tables", "study", "classify", "main")
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_RUN = 320, 60, 80
 MODULES = sorted([*ROOT.glob("mer_jax/**/*.py"), *ROOT.glob("data_builders/**/*.py")])
 

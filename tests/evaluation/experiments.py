@@ -1,4 +1,4 @@
-"""Simulated experiments: people with habits of their own, and what models said about their clips."""
+"""Simulated experiments: people, their clips, and what models said about them."""
 
 import numpy as np
 

@@ -60,7 +60,7 @@ def test_every_dataset_keeps_its_number_of_people():
 
 
 def test_the_accuracy_of_equal_people_is_bounded_as_a_mean_is():
-  """With as many clips each, accuracy is a mean of people, for which Student's interval is known."""
+  """With equally many clips each, accuracy is a mean over people; Student's interval is known."""
   random = np.random.default_rng(0)
   right = random.binomial(10, 0.7, 200)
   counts = np.zeros((1, 200, 2, 2), int)

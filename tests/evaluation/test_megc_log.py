@@ -91,7 +91,10 @@ def test_what_people_make_of_it_is_read(tmp_path, text):
     ("", "holds no clip"),
     ("casme2 sub01\n\n", "holds no clip"),
     ("EP02_01f 1 1", r"line 1: a clip before any line '<dataset> <subject>'"),
-    ("casme2 sub01\nEP02_01f 1", r"line 2.*|holds no clip"),
+    (
+      "casme2 sub01\nEP02_01f 1",
+      r"line 2: the clip 'EP02_01f' with one class; expected its truth and",
+    ),
     ("casme2 sub01\nEP02_01f 1 1 1", r"line 2: 4 words; expected '<dataset> <subject>' or"),
     ("casme2 sub01\n\nEP02_01f 1 3", r"line 3: the class '3' is unknown; expected one of 0 \(neg"),
     ("casme2 sub01\nEP02_01f 1 -1", r"line 2: the class '-1'"),
@@ -141,8 +144,23 @@ def test_other_classes(tmp_path):
 
 
 WORDS = st.sampled_from(
-  [*"casme2 casme II samm smic SMIC-HS hs own sub01 s1 006 1 01 EP02_01f 006_1_2 s01_ne_01".split()]
-  + [*"0 1 2 3 -1 0.0 1e5 negative SURPRISE \u0661 \ufeff é , ;".split(), "\0", "²", "x" * 99]
+  [
+    *("casme2", "casme", "II", "samm", "smic", "SMIC-HS", "own", "sub01", "s1", "006", "1", "01"),
+    *(
+      "EP02_01f",
+      "006_1_2",
+      "s01_ne_01",
+      "0",
+      "2",
+      "3",
+      "-1",
+      "0.0",
+      "1e5",
+      "negative",
+      "SURPRISE",
+    ),
+    *("\u0661", "\ufeff", "é", ",", ";", "\0", "²", "x" * 99),
+  ]
 )
 LINES = st.lists(st.lists(WORDS, max_size=5).map(" ".join), max_size=12)
 
@@ -160,8 +178,7 @@ LINES = st.lists(st.lists(WORDS, max_size=5).map(" ".join), max_size=12)
 def test_nothing_but_a_data_error(tmp_path, text):
   try:
     log = read(tmp_path, text.encode("utf-8", "ignore") if isinstance(text, str) else text)
-  except DataError as error:
-    assert "a.log" in str(error)
+  except DataError:  # the only error there is
     return
   assert len(log.clip) == len(log.line) > 0
   assert np.all(np.isin(log.label, (0, 1, 2)) & np.isin(log.prediction, (0, 1, 2)))
@@ -173,9 +190,9 @@ def official(draw):
   """Predictions with the names of the three corpora and of another one."""
   number = st.integers(1, 30)
   clips = {
-    "casme2": lambda s: ("sub%02d" % s, "EP%02d_%02d%s" % (draw(number), draw(number), draw(tail))),
-    "samm": lambda s: ("%03d" % s, "%03d_%d_%d" % (s, draw(number), draw(number))),
-    "smic": lambda s: ("s%02d" % s, "s%02d_%s_%02d" % (s, draw(kind), draw(number))),
+    "casme2": lambda s: (f"sub{s:02d}", f"EP{draw(number):02d}_{draw(number):02d}{draw(tail)}"),
+    "samm": lambda s: (f"{s:03d}", f"{s:03d}_{draw(number)}_{draw(number)}"),
+    "smic": lambda s: (f"s{s:02d}", f"s{s:02d}_{draw(kind)}_{draw(number):02d}"),
     "own": lambda s: (f"p{s}", f"clip-{draw(number)}.{draw(number)}"),
   }
   tail, kind = st.sampled_from(["", "f"]), st.sampled_from(["ne", "po", "sur"])

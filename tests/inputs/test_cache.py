@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from drawn_frames import drawn
 
 from mer_jax.errors import WorkdirError

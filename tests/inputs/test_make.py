@@ -30,7 +30,7 @@ SETTINGS = {
     {"size": 7, "allow_small": True},
     {"size": 9, "allow_small": True, "method": "farneback", "scaling": "fixed"},
     {"size": 7, "allow_small": True, "head_motion": "affine"},
-    {"size": 30, "allow_small": True, "head_motion": "translation"},
+    {"size": 30, "allow_small": True, "head_motion": "translation", "method": "tv_l1"},
   ),
   "flow_sequence": (
     {"num_frames": 6, "size": 7, "allow_small": True},
@@ -39,6 +39,14 @@ SETTINGS = {
     {"num_frames": 4, "size": 5, "allow_small": True, "truncate": "last", "head_motion": "affine"},
   ),
   "flow_maps": ({}, {"index": 1}),
+  "hoof": (
+    {"flows": 3, "allow_small": True},
+    {"flows": 2, "bins": 4, "blocks": 2, "symmetric": False, "method": "dis", "allow_small": True},
+  ),
+  "bi_woof": (
+    {"allow_small": True},
+    {"allow_small": True, "bins": 6, "blocks": 2, "method": "farneback", "head_motion": "affine"},
+  ),
   "lbp_top": (
     {},
     {"radii": (1, 1, 2), "neighbours": 4, "blocks": 2, "num_frames": 6, "resample": "tim_smooth"},
@@ -50,7 +58,7 @@ CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]
 
 def clips_for(name: str, lengths=(5, 9, 2, 6), seed=0):
   channels = FLOW_MAPS if name == "flow_maps" else GRAY
-  size = 16 if name in ("flow", "flow_sequence") else 8
+  size = 16 if name in ("flow", "flow_sequence", "hoof", "bi_woof") else 8
   return drawn(list(lengths), size=size, seed=seed, channels=channels)
 
 
@@ -121,12 +129,12 @@ def test_channels_that_do_not_fit_are_refused_with_what_fits():
     ("onset_difference", "standardise", "all", r"Known: clip, none"),
     ("onset_difference", "flicker", "off", r"Known: keep, remove"),
     ("onset_difference", "head_motion", "rigid", r"Known: affine, keep, translation"),
-    ("flow", "method", "tvl1", r"Known: dis, farneback"),
+    ("flow", "method", "tvl1", r"Known: dis, farneback, tv_l1"),
     ("flow", "scaling", "max", r"Known: fixed, minmax"),
     ("flow", "head_motion", "rigid", r"Known: affine, keep, translation"),
     ("flow_sequence", "num_frames", 0, r"num_frames must be a whole number of at least 1; got 0"),
     ("flow_sequence", "resample", "tim", r"value of resample: 'tim'\. Known: linear, none"),
-    ("flow_sequence", "method", "tvl1", r"Known: dis, farneback"),
+    ("flow_sequence", "method", "tvl1", r"Known: dis, farneback, tv_l1"),
     ("flow_sequence", "pad", "both", r"Known: post, pre"),
     ("flow_sequence", "scaling", "minmax", r"Unknown option of the input flow_sequence 'scaling'"),
     ("flow_maps", "index", -1, r"index must be a whole number of at least 0; got -1"),
@@ -140,7 +148,7 @@ def test_bad_options_are_refused(name, option, value, message):
 
 
 def test_an_unknown_input_lists_the_known_ones():
-  with pytest.raises(ConfigError, match=r"Did you mean 'flow_maps'\? Known: flow, flow_maps, "):
+  with pytest.raises(ConfigError, match=r"Did you mean 'flow_maps'\? Known: .*flow, flow_maps, "):
     inputs.make("flow_map", drawn([3]))
 
 

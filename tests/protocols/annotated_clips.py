@@ -7,7 +7,12 @@ from mer_jax.clips import Clips
 THREE = ("negative", "positive", "surprise")
 
 
-def annotated(rows: list[tuple[str, str, str, str]], synthetic=False) -> Clips:
+def annotated(
+  rows: list[tuple[str, str, str, str]],
+  synthetic=False,
+  action_units: list[str] | None = None,
+  objective_class: list[str] | None = None,
+) -> Clips:
   """Clips [N] of (dataset, subject, clip, emotion) rows; `synthetic` for all or one for each."""
   n = len(rows)
   dataset, subject, clip, emotion = (np.array(x) for x in zip(*rows, strict=True))
@@ -19,8 +24,8 @@ def annotated(rows: list[tuple[str, str, str, str]], synthetic=False) -> Clips:
     subject=subject,
     clip=clip,
     emotion=emotion,
-    action_units=np.full(n, ""),
-    objective_class=np.full(n, ""),
+    action_units=np.array(action_units or [""] * n),
+    objective_class=np.array(objective_class or [""] * n),
     onset=zeros,
     apex=zeros,
     offset=zeros,

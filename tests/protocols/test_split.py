@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from mer_jax import protocols
 from mer_jax.errors import ConfigError, ProtocolError
-from mer_jax.protocols.split import LEFT_OUT, leave_one_subject_out
+from mer_jax.protocols.split import (
+  LEFT_OUT,
+  leave_one_dataset_out,
+  leave_one_out,
+  leave_one_subject_out,
+)
 
 
 @st.composite
@@ -57,6 +62,43 @@ def test_subjects_of_different_corpora_with_one_number_are_two_folds():
   assert split.held_out.tolist() == [[True] * 3 + [False] * 3, [False] * 3 + [True] * 3]
 
 
+@given(labelled())
+def test_holding_corpora_out_partitions_the_same_clips(case):
+  clips, labels = case
+  by_subject = leave_one_subject_out(clips, labels, THREE, [])
+  split = leave_one_dataset_out(clips, labels, THREE, ["said before"])
+  np.testing.assert_array_equal(split.labels, by_subject.labels)
+  assert [split.clips.name(n) for n in range(len(split.clips))] == [
+    by_subject.clips.name(n) for n in range(len(by_subject.clips))
+  ]
+  assert list(split.fold_names) == sorted(set(split.clips.dataset.tolist()))
+  assert np.all(split.held_out.sum(axis=0) == 1)
+  for name, held in zip(split.fold_names, split.held_out, strict=True):
+    assert (split.clips.dataset[held] == name).all()
+  assert split.remarks[0] == "said before"
+  assert "Folds are corpora, not subjects" in split.remarks[1]
+
+
+def test_a_class_of_one_corpus_is_remarked():
+  rows = [("casme2", "01", f"c{k}", THREE[k]) for k in range(3)]
+  rows += [("samm", "02", f"c{k}", THREE[k]) for k in range(2)]
+  split = leave_one_dataset_out(annotated(rows), np.array([0, 1, 2, 0, 1], np.int32), THREE, [])
+  assert split.remarks[0].count("casme2 (3 clips), samm (2 clips)") == 1
+  assert split.remarks[1:] == (
+    "All clips of class surprise are of casme2; the fold that holds this dataset out learns without"
+    " that class.",
+  )
+
+
+def test_one_corpus_or_another_unit_is_refused():
+  rows = [("smic", f"s0{k}", f"c{k}", THREE[k]) for k in range(3)]
+  labels = np.arange(3, dtype=np.int32)
+  with pytest.raises(ProtocolError, match=r"at least two datasets; all 3 clips.*are of smic"):
+    leave_one_dataset_out(annotated(rows), labels, THREE, [])
+  with pytest.raises(ConfigError, match=r"held_out: 'clip'\. Known: dataset, subject"):
+    leave_one_out("clip", annotated(rows), labels, THREE, [])
+
+
 def test_one_subject_is_refused():
   rows = [("smic", "s01", f"c{k}", THREE[k]) for k in range(3)]
   with pytest.raises(ProtocolError, match=r"at least two subjects; all 3 clips.*smic/s01"):
@@ -89,7 +131,9 @@ def test_bad_input_is_refused_by_every_protocol(name):
 
 def test_an_unknown_protocol_lists_the_known_ones():
   rows = corpus("smic", {"negative": 4, "positive": 4, "surprise": 4}, subjects=3)
-  with pytest.raises(ConfigError, match=r"Did you mean 'three_class'\? Known: megc2019, native"):
+  with pytest.raises(
+    ConfigError, match=r"Did you mean 'three_class'\? Known: five_class, megc2018, megc2019,"
+  ):
     protocols.split("threeclass", annotated(rows))
 
 

@@ -25,7 +25,7 @@ def _planted(root, name):
 
 
 def _rows(root, name):
-  path = next(p for p in (root / name).glob("*.xlsx") if not p.name.startswith("~$"))
+  path = next(p for p in (root / name).glob("[CS]*[cC]od*.xlsx"))
   lines = list(openpyxl.load_workbook(path).worksheets[0].values)
   header = 13 if name == "samm" else 0
   rows = [dict(zip(lines[header], line, strict=True)) for line in lines[header + 1 :]]

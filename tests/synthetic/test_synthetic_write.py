@@ -53,6 +53,11 @@ def test_casme2_tree_and_sheet(written):
     "Action Units",
     "Estimated Emotion",
   )
+  objective = _sheet(root / "CASME2-ObjectiveClasses.xlsx")
+  assert objective[0] == ("Subject", "Filename", "Objective Class")
+  keys = [(int(subject), clip) for subject, clip, *_ in table[1:]]
+  assert [(subject, clip) for subject, clip, _ in objective[1:]] == keys
+  assert all(1 <= number <= 7 for *_, number in objective[1:])
   book = openpyxl.load_workbook(root / "CASME2-coding-20140508.xlsx")
   assert book.sheetnames == ["Sheet1", "Sheet2", "Sheet3"]
   assert len(table) == 1 + 12
