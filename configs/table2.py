@@ -31,7 +31,9 @@ def get_config(arg: str = "cpu"):
   table.published = "table2"
   for frames in (10, 64):
     for neighbours in (4, 8):
-      settings.add_row(table, f"lbp_top_p{neighbours}_t{frames}", _lbp_top(neighbours, frames, full))
+      settings.add_row(
+        table, f"lbp_top_p{neighbours}_t{frames}", _lbp_top(neighbours, frames, full)
+      )
   for frames in (10, 64):
     for bins in (4, 8):
       settings.add_row(table, f"hoof_n{bins}_t{frames}", _hoof(bins, frames))

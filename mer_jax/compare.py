@@ -16,7 +16,7 @@ import numpy as np
 
 from mer_jax import errors
 from mer_jax.errors import ConfigError, DataError, MerError
-from mer_jax.evaluation import common_clips, intervals, metrics, paired, permutation
+from mer_jax.evaluation import common_clips, folds, intervals, metrics, paired, permutation
 from mer_jax.evaluation.clip_table import ClipTable, by_subject, clip_table, rows
 from mer_jax.evaluation.predictions import NO_PREDICTION, read_csv
 from mer_jax.report import compared, table
@@ -246,6 +246,15 @@ def _remarks(
       f"{total - used} of {total} clips are left out for all runs: folds were stopped in"
       f" {', '.join(gaps)}, so these clips lack a prediction. Scores differ from those of complete"
       " runs, and from those in the report of a run with another gap."
+    )
+  held = [folds.names(one.dataset, one.subject, one.fold) for one in tables]
+  others = [
+    name for name, fold in zip(names, held, strict=True) if not np.array_equal(fold, held[0])
+  ]
+  if others:
+    remarks.append(
+      f"{', '.join(others)}: the folds are others than in {names[0]}, so the models learnt from"
+      " other clips, and a difference is also one of protocols."
     )
   if len({len(one.seeds) for one in tables}) > 1 and comparisons:
     remarks.append(

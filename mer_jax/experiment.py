@@ -19,12 +19,14 @@ from mer_jax import (
   learning,
   prepared,
   protocols,
+  selection,
   settings,
   sweep,
   workdir,
 )
 from mer_jax import report as reports
 from mer_jax.errors import TrainingError
+from mer_jax.evaluation.choice import LEAKY
 from mer_jax.version import __version__
 
 
@@ -39,7 +41,8 @@ def run(
   """Runs leave-one-subject-out as `config` says and leaves everything in `workdir_path`.
 
   A run that was stopped goes on from its newest checkpoint; a finished one is only reported again.
-  Each setting of a sweep leaves a folder of its own in the workdir, like that of a run without one.
+  Each setting of a sweep leaves a folder of its own in the workdir, like that of a run without one;
+  where an inner split chooses among them (config.selection), there is one result.
 
   Args:
     config: fields of settings.default() and the options of its input, model and protocol.
@@ -48,8 +51,8 @@ def run(
     split: what load_split(config) gives, where the caller has it already.
 
   Returns:
-    The content of metrics.json, see evaluation.summarise. With a sweep, for the name of each
-    setting that of its own; None where no fold of it ended.
+    The content of metrics.json, see evaluation.summarise. With a sweep that nothing chooses from,
+    for the name of each setting that of its own; None where no fold of it ended.
 
   Raises:
     TrainingError: the loss of some folds left the finite numbers. The others ended, and everything
@@ -58,7 +61,7 @@ def run(
   """
   say = print if distributed.is_main() and not quiet else lambda *_: None
   settings.check(config)
-  points = sweep.points(config)
+  points = sweep.results(config)
   path = distributed.on_main(workdir.examine, workdir_path, config)
   split = split or load_split(config)
   model = learning.build_model(config, len(split.class_names))
@@ -99,8 +102,12 @@ def leave(
   summary = evaluation.summarise(predictions)
   evaluation.write_json(folder / "metrics.json", summary)
   evaluation.write_megc_logs(folder, predictions)
+  if config.selection.name == LEAKY:
+    selection.leave_leaky(folder, config, split, learning.seeds(config), by_clip)
   page = reports.write(folder, clips=split.clips, remarks=split.remarks)
   say(reports.console(summary, split.class_names, split.remarks))
+  if told := reports.selection(folder, summary):
+    say(f"\n{told}")
   say(f"\nReport {page}\nPredictions {folder / 'predictions.csv'}")
   return summary
 

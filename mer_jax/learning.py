@@ -6,6 +6,7 @@ clip's subject out.
 
 import pathlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,9 +14,11 @@ import jax
 import numpy as np
 from ml_collections import config_dict
 
-from mer_jax import distributed, models, options, settings, svm, sweep, training
+from mer_jax import models, options, selection, settings, svm, sweep, training
 from mer_jax.errors import ConfigError, unknown
+from mer_jax.evaluation.choice import INNER, LAST, LEAKY
 from mer_jax.protocols import Split
+from mer_jax.protocols.inner_folds import InnerFolds, deal
 from mer_jax.svm import features
 from mer_jax.training import optimizers
 
@@ -37,8 +40,8 @@ class Learner(NamedTuple):
   Attributes:
     about: what the announcement says of it, by the name of the line.
     devices: a name for each device that it uses.
-    learn: from the workdir, where it may keep its state, to float32 [S, N, K] for each of the P
-      settings of a sweep: what the folds say about the clips they hold out, NaN where they have
+    learn: from the workdir, where it may keep its state, to float32 [S, N, K] for each of
+      sweep.results(config): what the folds say about the clips they hold out, NaN where they have
       nothing to say.
   """
 
@@ -67,7 +70,7 @@ def build(
   """
   if isinstance(model, Svm):
     return _svm(config, split, arrays, model)
-  return _network(config, split, build_program(config, split, arrays, model))
+  return _network(config, split, arrays, model)
 
 
 def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module | Svm:
@@ -78,6 +81,11 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
   optimizers.build(config.optimizer.name)
   chosen = settings.options(config.model)
   if config.model.name == SVM:
+    if config.selection.name != LAST:
+      raise ConfigError(
+        f"config.selection.name is {config.selection.name}, but an SVM has no epochs to choose from."
+        f" Use {LAST}, and vary its options with --config.variants.field=model.cost or the like."
+      )
     return _build_svm(chosen)
   return models.build(config.model.name, num_classes, chosen)
 
@@ -97,12 +105,25 @@ def build_program(
   split: Split,
   arrays: dict[str, np.ndarray],
   model: nn.Module | None = None,
+  inner: InnerFolds | None = None,
 ) -> training.Program:
-  """The LOSO of `config` on the devices; `arrays` are the model's inputs, [N, ...] each."""
+  """The LOSO of `config` on the devices.
+
+  Args:
+    config: resolved.
+    split: N clips, F folds.
+    arrays: the model's inputs, [N, ...] each.
+    model: what build_model(config, K) gave; None: it is built here.
+    inner: folds to train in place of those of `split`, for all settings. Without them, and with
+      config.selection.name "inner", the program has the first setting alone: others are chosen.
+  """
   model = model or build_model(config, len(split.class_names))
   check_input(config, model, arrays)
   points = sweep.points(config)
   hyper = sweep.hyper(points)
+  if config.selection.name == INNER and inner is None:
+    hyper = {name: values[:1] for name, values in hyper.items()}
+  names = inner.names if inner else split.fold_names
   recipe = training.Recipe(
     model=model,
     optimizer=optimizers.build(
@@ -116,7 +137,7 @@ def build_program(
   )
   block = config.training.fold_block
   layout = training.arrange(
-    len(points) * len(split.fold_names),
+    len(hyper["learning_rate"]) * len(names),
     block,
     config.devices,
     seeds=config.seeds,
@@ -124,7 +145,17 @@ def build_program(
     footprint=None if block else training.estimate(recipe, arrays, split.labels, list(hyper)),
   )
   return training.build(
-    recipe, layout, seeds(config), split.fold_names, split.held_out, arrays, split.labels, hyper
+    recipe,
+    layout,
+    seeds(config),
+    names,
+    inner.held_out if inner else split.held_out,
+    arrays,
+    split.labels,
+    hyper,
+    predicted=inner.validation if inner else None,
+    most=inner.most if inner else 0,
+    fewest=inner.fewest if inner else 0,
   )
 
 
@@ -168,24 +199,18 @@ def _svm(
   return Learner({"model": f"{SVM}, {said or 'as svm.loso has it'}"}, ["cpu"], learn)
 
 
-def _network(config: config_dict.ConfigDict, split: Split, program: training.Program) -> Learner:
-  points = sweep.points(config)
-  train, optimizer = config.training, config.optimizer
+def _network(
+  config: config_dict.ConfigDict, split: Split, arrays: dict[str, np.ndarray], model: nn.Module
+) -> Learner:
+  train, optimizer, inner = config.training, config.optimizer, None
+  if config.selection.name == INNER:
+    folds = deal(split, config.selection.inner_folds)
+    build = partial(build_program, config, split, arrays, model, folds)
+    inner = selection.Inner(folds, build)
+  program = build_program(config, split, arrays, model)
 
   def learn(path: pathlib.Path) -> list[np.ndarray]:
-    logs = [path / point.name / "history.jsonl" for point in points]
-    history = training.History(logs, seeds(config), split.fold_names)
-    plan = training.Plan(
-      train.epochs,
-      train.chunk_epochs,
-      config.checkpoint.every_epochs,
-      path / "profile" if config.profile and distributed.is_main() else None,
-    )
-    with training.Checkpoints(path / "checkpoints", config.checkpoint.keep) as checkpoints:
-      state = training.train(program, plan, checkpoints, history)
-    probabilities = distributed.fetch(program.predict(state))[:, : program.layout.folds]
-    by_point = np.split(probabilities, len(points), axis=1)
-    return [training.by_clip(part, split.held_out) for part in by_point]
+    return selection.learn(config, split, seeds(config), program, inner, path)
 
   about = {
     "model": f"{config.model.name}, {_parameters(program):,} parameters",
@@ -193,9 +218,22 @@ def _network(config: config_dict.ConfigDict, split: Split, program: training.Pro
       f"{train.epochs} epochs, batches of {train.batch_size}, {optimizer.name}"
       f" {optimizer.learning_rate:g}"
     ),
+    **_about_selection(config),
   }
   devices = [str(device) for device in program.layout.mesh.devices.flat]
   return Learner(about, devices, learn)
+
+
+def _about_selection(config: config_dict.ConfigDict) -> dict[str, str]:
+  chosen = config.selection
+  if chosen.name == LEAKY:
+    return {"selection": f"{LAST}; beside it {LEAKY}, which looks at the held-out clips"}
+  if chosen.name == INNER:
+    settings = len(sweep.points(config))
+    among = f"epoch and one of {settings} settings" if settings > 1 else "epoch"
+    by = f"{chosen.inner_folds} inner folds each, by {chosen.metric}"
+    return {"selection": f"{INNER}: {among} of every fold on {by}"}
+  return {}
 
 
 def _parameters(program: training.Program) -> int:

@@ -109,6 +109,18 @@ def default() -> config_dict.ConfigDict:
   # How convolutions are computed: auto, fused, product or grouped (mer_jax.models.convolution).
   config.training.convolution = "auto"
 
+  config.selection = config_dict.ConfigDict()
+  # Whose results a run reports: last (the last epoch), inner (epoch and setting of the sweep by an
+  # inner split of each fold's training subjects), or leaky_test_best (last, and beside it what the
+  # held-out clips themselves would choose).
+  config.selection.name = "last"
+  # Groups into which the training subjects of a fold are dealt; inner.
+  config.selection.inner_folds = 3
+  # What inner decides by: uf1, uar or accuracy of the validation clips, or loss.
+  config.selection.metric = "uf1"
+  # Epochs between two looks at the validation or held-out clips, from which one is chosen.
+  config.selection.every_epochs = 1
+
   # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
   config.sweep = config_dict.ConfigDict()
   # Instead of config.optimizer.learning_rate.
@@ -182,6 +194,7 @@ def check(config: config_dict.ConfigDict) -> None:
   """
   # Here, so that reading a config, or finding a mistyped flag, needs no jax.
   from mer_jax import inputs
+  from mer_jax.evaluation import choice
   from mer_jax.models import convolution
   from mer_jax.training import losses, schedule
 
@@ -195,6 +208,8 @@ def check(config: config_dict.ConfigDict) -> None:
     ("training.chunk_epochs", 1),
     ("training.fold_block", 0),
     ("training.focal_gamma", 0),
+    ("selection.inner_folds", 2),
+    ("selection.every_epochs", 1),
     ("checkpoint.every_epochs", 1),
     ("checkpoint.keep", 1),
     ("optimizer.learning_rate", 0),
@@ -210,6 +225,8 @@ def check(config: config_dict.ConfigDict) -> None:
     ("data.apex", inputs.APEXES),
     ("training.schedule", schedule.SCHEDULES),
     ("training.balance", losses.BALANCES),
+    ("selection.name", choice.SELECTIONS),
+    ("selection.metric", choice.METRICS),
     ("training.convolution", convolution.IMPLEMENTATIONS),
   ):
     if field(config, name) not in allowed:

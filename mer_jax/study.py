@@ -63,7 +63,7 @@ def run(
 
     return tables.run(config, workdir_path, quiet=quiet)
   variants = expand(config)
-  if not variants[0].name and not sweep.points(config)[0].name:
+  if not variants[0].name and not sweep.results(config)[0].name:
     return experiment.run(config, workdir_path, quiet=quiet)
   from mer_jax.report import comparison  # it draws; a plain run does without
 
@@ -190,7 +190,7 @@ def _rows(
   from mer_jax.report import comparison
 
   rows = []
-  for point in sweep.points(variant.config):
+  for point in sweep.results(variant.config):
     name = "/".join(part for part in (variant.name, point.name) if part)
     file, summary, reason = path / name / "predictions.csv", None, ""
     try:

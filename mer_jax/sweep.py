@@ -12,6 +12,7 @@ from ml_collections import config_dict
 
 from mer_jax import settings
 from mer_jax.errors import ConfigError
+from mer_jax.evaluation.choice import INNER
 
 # Field of config.sweep -> the field of the config that it varies.
 FIELDS = {
@@ -56,6 +57,16 @@ def points(config: config_dict.ConfigDict) -> list[Point]:
     twice = next(name for name in names if names.count(name) > 1)
     raise ConfigError(f"config.sweep holds {twice} twice; name every value once.")
   return found
+
+
+def results(config: config_dict.ConfigDict) -> list[Point]:
+  """The settings that leave a folder of results each; one where an inner split chooses among them.
+
+  Raises:
+    ConfigError: as `points`.
+  """
+  found = points(config)
+  return [Point("", config)] if config.selection.name == INNER else found
 
 
 def hyper(found: Sequence[Point]) -> dict[str, list[float]]:

@@ -52,8 +52,7 @@ def run(
     DataError: the arrays contradict each other or are not what is said above; says which row.
     WorkdirError: the folder holds something else, or cannot be written.
   """
-  import jax  # here, so that a mistake in the flags needs none of these
-
+  # Here, so that a mistake in the flags needs none of these.
   from mer_jax import evaluation, svm, workdir
   from mer_jax import report as reports
   from mer_jax.evaluation.predictions import check
@@ -82,7 +81,7 @@ def run(
     class_names=table.class_names,
   )
   check(predictions)  # a mistake leaves no workdir behind that would refuse the corrected file
-  workdir.claim(path, config, table.fingerprint(), [str(jax.devices()[0])])
+  workdir.claim(path, config, table.fingerprint(), ["cpu"])
   evaluation.write_csv(path / "predictions.csv", predictions)
   summary = evaluation.summarise(predictions)
   evaluation.write_json(path / "metrics.json", summary)

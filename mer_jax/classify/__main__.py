@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from mer_jax import classify, svm
-from mer_jax.classify.table import REQUIRED, read
+from mer_jax.classify.table import OPTIONAL, REQUIRED, read
 from mer_jax.errors import ConfigError, Interrupted, MerError
 
 
@@ -37,8 +37,9 @@ def main(arguments: Sequence[str]) -> int:
       raise ConfigError(f"One file and --workdir are needed; got {came}. {__doc__}")
     options: dict[str, Any] = {name: values[name].value for name in svm.Machine._fields}
     given = read(pathlib.Path(rest[0]).expanduser())
-    required = [given.pop(name) for name in REQUIRED]
-    classify.run(*required, values.workdir, **{**given, **options})
+    beside: dict[str, Any] = {name: given[name] for name in OPTIONAL if name in given}
+    features, labels, subjects = (given[name] for name in REQUIRED)
+    classify.run(features, labels, subjects, values.workdir, **beside, **options)
   except KeyboardInterrupt:
     return _report(Interrupted("Ctrl-C. The same command begins again; it is quick."))
   except MerError as error:

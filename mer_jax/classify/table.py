@@ -3,6 +3,7 @@
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,13 +56,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     DataError: no such file, no .npz, an array that is missing, unknown or made of Python objects.
   """
   try:
-    with np.load(path, allow_pickle=False) as file:
+    with open(path, "rb") as stream:  # by numpy, a damaged file would stay open
+      file = np.load(stream, allow_pickle=False)
       if not isinstance(file, np.lib.npyio.NpzFile):
         raise DataError(f"{path} holds one array. {_EXPECTED}")
       arrays = {name: _array(path, file, name) for name in file.files}
   except OSError as error:
     raise DataError(f"Cannot read {path}: {error.strerror or error}. {_EXPECTED}") from error
-  except (ValueError, EOFError, zipfile.BadZipFile) as error:
+  except _DAMAGE as error:
     raise DataError(f"{path} is no .npz file of numpy ({error}). {_EXPECTED}") from error
   missing = [name for name in REQUIRED if name not in arrays]
   if missing:
@@ -73,6 +75,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
   return arrays
 
 
+# What numpy and zipfile raise for one bit or another that is not as it was.
+_DAMAGE = (
+  *(ValueError, EOFError, LookupError, RuntimeError, SyntaxError, ArithmeticError, MemoryError),
+  *(zipfile.BadZipFile, zlib.error),
+)
 _EXPECTED = (
   "Write it with numpy.savez(FILE, features=..., labels=..., subjects=...); datasets, clips and"
   " class_names may stand beside them."
@@ -83,6 +90,8 @@ def _array(path: str | os.PathLike[str], file: Any, name: str) -> np.ndarray:
   try:
     return file[name]
   except ValueError as error:
+    if "allow_pickle" not in str(error):
+      raise
     raise DataError(
       f"{path}: {name} is an array of Python objects, which is not read because it could run any"
       f" code ({error}). Store numbers, or text as numpy.array(..., dtype=str)."
@@ -148,12 +157,12 @@ def _labels(
   else:
     names = tuple(_names("class_names", class_names, None).tolist())
     known = {str(k) if numbers else name: k for k, name in enumerate(names)}
-    strange = [row for row, one in enumerate(text) if one not in known]
+    strange = [row for row, one in enumerate(text.tolist()) if one not in known]
     if strange:
       wanted = f"0..{len(names) - 1}" if numbers else ", ".join(names)
       raise DataError(
-        f"labels is {text[strange[0]]!r} in row {strange[0]} (counted from 0); by class_names it"
-        f" must be one of {wanted}."
+        f"labels is {str(text[strange[0]])!r} in row {strange[0]} (counted from 0); by class_names"
+        f" it must be one of {wanted}."
       )
     indices = np.array([known[one] for one in text])
   counts = np.bincount(indices, minlength=len(names))

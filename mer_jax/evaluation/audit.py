@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax import protocols
 from mer_jax.errors import ConfigError, DataError, unknown
-from mer_jax.evaluation import audit_claims, audit_coverage, audit_formulas, megc_log
+from mer_jax.evaluation import audit_claims, audit_coverage, audit_formulas, folds, megc_log
 from mer_jax.evaluation.audit_claims import Verdict
 from mer_jax.evaluation.audit_coverage import Coverage
 from mer_jax.evaluation.audit_formulas import FULL, Value
@@ -110,9 +110,13 @@ def _read(
   there = made(predictions)
   if not there.any():
     raise DataError(f"No clip in {path} has a prediction, so there is nothing to audit.")
-  gap = [f"{int((~there).sum())} rows without a prediction are left out."] * (not there.all())
+  told = [f"{int((~there).sum())} rows without a prediction are left out."] * (not there.all())
+  if folds.held_out(predictions.dataset, predictions.subject, predictions.fold) != folds.SUBJECT:
+    told.append(
+      "Its folds are no subjects; those of a log are: a mean over folds is one over subjects here."
+    )
   seeds = np.unique(predictions.seed[there])
-  return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], gap
+  return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], told
 
 
 def _is_csv(path: pathlib.Path) -> bool:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.errors import DataError
+from mer_jax.evaluation import folds
 from mer_jax.evaluation.predictions import NO_PREDICTION, Predictions, check, order, select
 
 
@@ -17,6 +18,7 @@ class ClipTable(NamedTuple):
     label: int64 [N], the true class, 0..K-1.
     prediction: int64 [S, N], the class each seed predicted, or `NO_PREDICTION`.
     class_names: the K names, in the order of the indices.
+    fold: str [N], the fold that held the clip out; None where subjects were held out.
   """
 
   seeds: np.ndarray
@@ -26,6 +28,7 @@ class ClipTable(NamedTuple):
   label: np.ndarray
   prediction: np.ndarray
   class_names: tuple[str, ...]
+  fold: np.ndarray | None = None
 
 
 def clip_table(predictions: Predictions) -> ClipTable:
@@ -48,11 +51,15 @@ def clip_table(predictions: Predictions) -> ClipTable:
     label=first.label,
     prediction=np.stack([part.prediction for part in parts]),
     class_names=first.class_names,
+    fold=folds.unless_subjects(first.dataset, first.subject, first.fold),
   )
 
 
 def check_same_clips(parts: list[Predictions]) -> None:
-  """Raises DataError unless the sorted predictions of each seed are about the same clips."""
+  """Raises DataError unless the sorted predictions of each seed are about the same clips.
+
+  The same folds must have held them out.
+  """
   first = parts[0]
   for part in parts[1:]:
     for name in ("dataset", "subject", "clip", "label"):
@@ -62,6 +69,12 @@ def check_same_clips(parts: list[Predictions]) -> None:
           f" ({len(first.clip)} and {len(part.clip)} rows; they differ in {name}). Every seed must"
           " predict every clip once: finish the run before its scores are computed."
         )
+    held = [folds.names(each.dataset, each.subject, each.fold) for each in (first, part)]
+    if not np.array_equal(held[0], held[1]):
+      raise DataError(
+        f"The seeds {first.seed[0]} and {part.seed[0]} held out different folds. All seeds of a run"
+        " have the same folds: evaluate runs under different protocols apart."
+      )
 
 
 def scored(table: ClipTable) -> ClipTable:
@@ -79,11 +92,19 @@ def rows(table: ClipTable, clips: np.ndarray, seeds: np.ndarray | slice = slice(
     clip=table.clip[clips],
     label=table.label[clips],
     prediction=table.prediction[seeds][:, clips],
+    fold=None if table.fold is None else table.fold[clips],
   )
 
 
 def fold_ids(clips: ClipTable | Predictions) -> np.ndarray:
-  """int64 [N]: which held-out subject each row belongs to, 0..F-1 in sorted order.
+  """int64 [N]: which fold held out each row, 0..F-1 in sorted order."""
+  if clips.fold is None:
+    return subject_ids(clips)
+  return np.unique(clips.fold, return_inverse=True)[1].reshape(-1)
+
+
+def subject_ids(clips: ClipTable | Predictions) -> np.ndarray:
+  """int64 [N]: which subject each row is of, 0.. in sorted order, whatever the folds are.
 
   A subject's name is unique only within its dataset.
   """
@@ -92,7 +113,7 @@ def fold_ids(clips: ClipTable | Predictions) -> np.ndarray:
 
 
 class BySubject(NamedTuple):
-  """F held-out subjects.
+  """F subjects, each held out, alone or with its whole corpus.
 
   Attributes:
     dataset: str [F], of each subject.
@@ -105,11 +126,11 @@ class BySubject(NamedTuple):
 
 def by_subject(table: ClipTable) -> BySubject:
   """Counts the predictions of each subject apart; their sum over F are the pooled counts."""
-  folds, k = fold_ids(table), len(table.class_names)
-  s, f = len(table.seeds), int(folds.max()) + 1 if len(folds) else 0
+  owner, k = subject_ids(table), len(table.class_names)
+  s, f = len(table.seeds), int(owner.max()) + 1 if len(owner) else 0
   there = table.prediction != NO_PREDICTION
-  place = (np.arange(s)[:, None] * f + folds) * k + table.label
+  place = (np.arange(s)[:, None] * f + owner) * k + table.label
   flat = (place * k + table.prediction)[there]
   counts = np.bincount(flat, minlength=s * f * k * k).reshape(s, f, k, k)
-  first = np.unique(folds, return_index=True)[1]
+  first = np.unique(owner, return_index=True)[1]
   return BySubject(table.dataset[first], counts)

@@ -24,7 +24,7 @@ import numpy as np
 
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.evaluation import metrics
-from mer_jax.evaluation.clip_table import ClipTable, fold_ids, scored
+from mer_jax.evaluation.clip_table import ClipTable, scored, subject_ids
 
 SCHEMES = ("clips", "subjects")
 # The share of shuffled labels whose score lies below the reported quantile.
@@ -59,7 +59,10 @@ def chance(table: ClipTable, permutations: int = 1000) -> dict[str, dict[str, An
   if not len(table.clip):
     raise DataError("No clip has a prediction, so there is nothing to test.")
   observed = _scores(table, table.label[None])
-  groups = {"clips": np.unique(table.dataset, return_inverse=True)[1], "subjects": fold_ids(table)}
+  groups = {
+    "clips": np.unique(table.dataset, return_inverse=True)[1],
+    "subjects": subject_ids(table),
+  }
   found = {}
   for scheme in SCHEMES:
     shuffled = _shuffled(table, groups[scheme], permutations)

@@ -4,28 +4,20 @@ import csv
 import io
 import os
 import pathlib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mer_jax import atomic
 from mer_jax.errors import DataError
+from mer_jax.evaluation import folds, prediction_rows
+from mer_jax.evaluation.prediction_rows import NO_PREDICTION
 from mer_jax.protocols import Split
-
-COLUMNS = ("seed", "dataset", "subject", "clip", "label", "prediction")
-PROBABILITY_PREFIX = "p_"
-# The prediction of a clip whose fold was stopped; its probabilities are NaN.
-NO_PREDICTION = -1
-
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-# float32 probabilities of a softmax may leave [0, 1] by rounding, never by more than this.
-_TOLERANCE = 1e-4
 
 
 class Predictions(NamedTuple):
-  """R predictions: one for each clip and seed, made by the fold that held the clip's subject out.
+  """R predictions: one for each clip and seed, made by the fold that held the clip out.
 
   A clip whose fold was stopped keeps its row, with prediction -1 and NaN as every probability.
 
@@ -36,6 +28,8 @@ class Predictions(NamedTuple):
     prediction: int64 [R], the predicted class, 0..K-1; `NO_PREDICTION` where there is none.
     probabilities: float32 [R, K], of each class, 0..1; NaN where there is no prediction.
     class_names: the K names, in the order of the indices.
+    fold: str [R], the name of the fold that held the clip out, as "casme2" where corpora are held
+      out; None where subjects are, the name then being "dataset/subject".
   """
 
   seed: np.ndarray
@@ -46,6 +40,7 @@ class Predictions(NamedTuple):
   prediction: np.ndarray
   probabilities: np.ndarray
   class_names: tuple[str, ...]
+  fold: np.ndarray | None = None
 
 
 def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray) -> Predictions:
@@ -53,9 +48,9 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
 
   Args:
     seeds: the S seeds.
-    split: the N clips and K classes.
-    probabilities: float32 [S, N, K], of clip n from the fold that held its subject out; NaN
-      throughout where that fold was stopped.
+    split: the N clips, K classes and the folds.
+    probabilities: float32 [S, N, K], of clip n from the fold that held it out; NaN throughout where
+      that fold was stopped.
 
   Returns:
     S * N predictions, each the most probable class (the first among equals), or none.
@@ -71,6 +66,7 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
     )
   clips, n = split.clips, len(split.labels)
   flat = np.asarray(probabilities, np.float32).reshape(-1, expected[2])
+  fold = folds.unless_subjects(clips.dataset, clips.subject, folds.of_split(split))
   return Predictions(
     seed=np.repeat(np.asarray(seeds, np.int64), n),
     dataset=np.tile(clips.dataset, len(seeds)),
@@ -80,25 +76,31 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
     prediction=np.where(np.isnan(flat).all(axis=1), NO_PREDICTION, flat.argmax(axis=1)),
     probabilities=flat,
     class_names=tuple(split.class_names),
+    fold=None if fold is None else np.tile(fold, len(seeds)),
   )
 
 
 def write_csv(path: str | os.PathLike[str], predictions: Predictions) -> None:
   """Writes predictions.csv atomically, its rows sorted by (seed, dataset, subject, clip).
 
-  The header is `seed,dataset,subject,clip,label,prediction,p_<class>...`. Classes are written as
-  their index, as the logs of MEGC2019 do; probabilities with the nine digits that bring back
-  every float32 exactly. Without a prediction, it and the probabilities are empty.
+  The header is `seed,dataset,subject,clip,label,prediction,p_<class>...`; where folds are no
+  subjects, `fold` stands behind `clip`. Classes are written as their index, as the logs of MEGC2019
+  do; probabilities with the nine digits that bring back every float32 exactly. Without a
+  prediction, it and the probabilities are empty.
 
   Raises:
     DataError: the arrays contradict each other (see `check`).
   """
   check(predictions)
   ordered = select(predictions, order(predictions))
+  fold = folds.unless_subjects(ordered.dataset, ordered.subject, ordered.fold)
+  keys = [*ordered[:4], *([] if fold is None else [fold]), ordered.label]
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
-  writer.writerow([*COLUMNS, *(PROBABILITY_PREFIX + name for name in ordered.class_names)])
-  for *fields, prediction, probabilities in zip(*ordered[:7], strict=True):
+  writer.writerow(prediction_rows.Layout(fold is not None, ordered.class_names).header)
+  for *fields, prediction, probabilities in zip(
+    *keys, ordered.prediction, ordered.probabilities, strict=True
+  ):
     if prediction == NO_PREDICTION:
       writer.writerow([*fields, "", *("" for _ in probabilities)])
     else:
@@ -117,31 +119,34 @@ def read_csv(path: str | os.PathLike[str]) -> Predictions:
     # utf-8-sig: a spreadsheet that saved the file put a byte order mark in front.
     with open(path, encoding="utf-8-sig", newline="") as file:
       reader = csv.reader(file, strict=True)
-      class_names = _header(path, next(reader, []))
-      rows = _rows(path, reader, len(class_names))
+      layout = prediction_rows.layout(path, next(reader, []))
+      rows = prediction_rows.rows(path, reader, layout)
   except OSError as error:
     raise DataError(f"Cannot read the predictions in {path}: {error.strerror or error}.") from error
   except (UnicodeDecodeError, csv.Error) as error:
     raise DataError(f"{path} is not a csv file in UTF-8: {error}.") from error
   if not rows:
     raise DataError(f"{path} holds a header and no prediction. Run the experiment again.")
-  seed, dataset, subject, clip, label, prediction, probabilities = zip(*rows, strict=True)
+  seed, dataset, subject, clip, fold, label, prediction, probabilities = zip(*rows, strict=True)
+  dataset, subject = np.array(dataset, np.str_), np.array(subject, np.str_)
   return Predictions(
     seed=np.array(seed, np.int64),
-    dataset=np.array(dataset, np.str_),
-    subject=np.array(subject, np.str_),
+    dataset=dataset,
+    subject=subject,
     clip=np.array(clip, np.str_),
     label=np.array(label, np.int64),
     prediction=np.array(prediction, np.int64),
     probabilities=np.array(probabilities, np.float32),
-    class_names=class_names,
+    class_names=layout.class_names,
+    fold=folds.unless_subjects(dataset, subject, np.array(fold, np.str_)),
   )
 
 
 def select(predictions: Predictions, rows: np.ndarray) -> Predictions:
   """The rows at `rows` (int [n] or bool [R]) as new Predictions."""
   arrays = [np.asarray(field)[rows] for field in predictions[:7]]
-  return Predictions(*arrays, class_names=predictions.class_names)
+  fold = None if predictions.fold is None else np.asarray(predictions.fold)[rows]
+  return Predictions(*arrays, class_names=predictions.class_names, fold=fold)
 
 
 def order(predictions: Predictions) -> np.ndarray:
@@ -171,32 +176,35 @@ def check(predictions: Predictions) -> None:
     )
   if r == 0:
     raise DataError("There are no predictions to evaluate.")
-  _check_names(predictions.class_names)
+  prediction_rows.check_names(predictions.class_names)
   for field in predictions[1:4]:
-    _check_one_line(np.unique(field))
+    prediction_rows.check_one_line(np.unique(field))
+  _check_folds(predictions)
   classes = f"one of 0..{k - 1}"
   _check_rows(predictions, "label", _is_class(predictions.label, k), classes)
   known = _is_class(predictions.prediction, k)
   none = np.asarray(predictions.prediction) == NO_PREDICTION
   _check_rows(predictions, "prediction", known | none, classes)
   p = np.asarray(predictions.probabilities, np.float64)
-  inside = np.all((p >= -_TOLERANCE) & (p <= 1 + _TOLERANCE), axis=1)
+  tolerance = prediction_rows.TOLERANCE
+  inside = np.all((p >= -tolerance) & (p <= 1 + tolerance), axis=1)
   _check_rows(predictions, "probabilities", none | inside, "finite and within 0..1")
   absent = np.all(np.isnan(p), axis=1)
   _check_rows(predictions, "probabilities", known | absent, "NaN only, for a clip not predicted")
   _check_keys(predictions)
 
 
-def _check_names(class_names: tuple[str, ...]) -> None:
-  _check_one_line(class_names)
-  if len(set(class_names)) != len(class_names):
-    raise DataError(f"Two classes share a name: {', '.join(class_names)}.")
-
-
-def _check_one_line(names: Iterable[str]) -> None:
-  for name in names:
-    if "\n" in name or "\r" in name:
-      raise DataError(f"The name {str(name)!r} holds a line break; a csv line could not hold it.")
+def _check_folds(predictions: Predictions) -> None:
+  if predictions.fold is None:
+    return
+  if np.shape(predictions.fold) != np.shape(predictions.clip):
+    raise DataError(
+      f"Predictions.fold has the shape {np.shape(predictions.fold)}; expected"
+      f" {np.shape(predictions.clip)}."
+    )
+  prediction_rows.check_one_line(np.unique(predictions.fold))
+  named = np.asarray(predictions.fold) != ""
+  _check_rows(predictions, "fold", named, "the name of the fold that held the clip out")
 
 
 def _is_class(values: np.ndarray, k: int) -> np.ndarray:
@@ -211,7 +219,7 @@ def _check_rows(predictions: Predictions, name: str, good: np.ndarray, expected:
     n = int(np.argmin(good))
     raise DataError(
       f"Predictions.{name} of {_key(predictions, n)} is"
-      f" {np.asarray(getattr(predictions, name))[n].tolist()}; expected {expected}."
+      f" {np.asarray(getattr(predictions, name))[n].tolist()!r}; expected {expected}."
     )
 
 
@@ -227,63 +235,3 @@ def _check_keys(predictions: Predictions) -> None:
 def _key(predictions: Predictions, n: int) -> str:
   dataset, subject, clip = (np.asarray(field)[n] for field in predictions[1:4])
   return f"{dataset}/{subject}/{clip} (seed {np.asarray(predictions.seed)[n]})"
-
-
-def _header(path: pathlib.Path, header: list[str]) -> tuple[str, ...]:
-  fixed, probabilities = tuple(header[: len(COLUMNS)]), header[len(COLUMNS) :]
-  named = all(column.startswith(PROBABILITY_PREFIX) for column in probabilities)
-  if fixed != COLUMNS or not probabilities or not named:
-    raise DataError(
-      f"{path}, line 1: the header is {','.join(header)!r}; expected"
-      f" {','.join(COLUMNS)},p_<class>... with one column per class."
-    )
-  class_names = tuple(column.removeprefix(PROBABILITY_PREFIX) for column in probabilities)
-  _check_names(class_names)
-  return class_names
-
-
-def _rows(path: pathlib.Path, reader, k: int) -> list[tuple]:
-  rows, lines = [], {}
-  for fields in reader:
-    try:
-      row = _row(fields, k)
-      if (first := lines.setdefault(row[:4], reader.line_num)) != reader.line_num:
-        raise ValueError(f"this clip and seed already stand in line {first}")
-    except ValueError as error:
-      raise DataError(f"{path}, line {reader.line_num}: {error}.") from error
-    rows.append(row)
-  return rows
-
-
-def _row(fields: list[str], k: int) -> tuple:
-  if len(fields) != len(COLUMNS) + k:
-    raise ValueError(f"{len(fields)} fields; expected {len(COLUMNS) + k}")
-  seed, dataset, subject, clip, label, prediction, *probabilities = fields
-  key = (_integer(seed, "seed"), dataset, subject, clip, _class(label, "label", k))
-  if not prediction and not any(probabilities):  # the fold was stopped
-    return (*key, NO_PREDICTION, [float("nan")] * k)
-  values = [_probability(text) for text in probabilities]
-  return (*key, _class(prediction, "prediction", k), values)
-
-
-def _class(text: str, name: str, k: int) -> int:
-  value = _integer(text, name)
-  if not 0 <= value < k:
-    raise ValueError(f"{name} is {value}; expected one of 0..{k - 1}")
-  return value
-
-
-def _integer(text: str, name: str) -> int:
-  if not _INTEGER.fullmatch(text):
-    raise ValueError(f"{name} is {text!r}; expected a whole number")
-  return int(text)
-
-
-def _probability(text: str) -> float:
-  try:
-    value = float(text)
-  except ValueError:
-    value = float("nan")
-  if not -_TOLERANCE <= value <= 1 + _TOLERANCE:  # also false for NaN
-    raise ValueError(f"a probability is {text!r}; expected a number within 0..1")
-  return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax import atomic
 from mer_jax.errors import DataError
-from mer_jax.evaluation import intervals, metrics
+from mer_jax.evaluation import folds, intervals, metrics
 from mer_jax.evaluation.clip_table import (
   BySubject,
   by_subject,
@@ -28,11 +28,13 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
   counts beside the scores say over how many of how many clips that is.
 
   Returns:
-    classes, clips, folds, seeds: the class names, the number of clips and of held-out subjects,
-      the seeds; all of them, whether predicted or not.
+    classes, clips, folds, seeds: the class names, the number of clips and of folds, which are
+      held-out subjects, the seeds; all of them, whether predicted or not.
+    held_out: only where folds are no subjects: "dataset", each holds out a corpus; or "fold".
     seeds_scored: the seeds with a prediction. Means and deviations are over these.
     missing: the gap, a list of {seed, dataset, subject, clips}: how many clips of a held-out
-      subject have no prediction; empty in a complete run.
+      subject have no prediction; empty in a complete run. Where folds are no subjects, `fold`
+      besides: the one that was stopped.
     pooled: scores over the clips of all folds together (the headline), as MEGC2019 defines them.
       With several seeds each score is the mean over the seeds of that seed's pooled score, `std`
       its sample standard deviation over the seeds (None with one seed), `confusion` the sum over
@@ -72,6 +74,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     "classes": list(names),
     "clips": len(first.clip),
     "folds": int(fold_ids(first).max()) + 1,
+    **_other_folds(first),
     "seeds": [int(seed) for seed in seeds],
     "seeds_scored": [int(part.seed[0]) for part in scored_parts],
     "missing": _missing(predictions),
@@ -103,12 +106,31 @@ def write_json(path: str | os.PathLike[str], summary: dict[str, Any]) -> None:
   atomic.write_text(path, json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
+def stopped(summary: dict[str, Any]) -> list[tuple[int, str]]:
+  """The (seed, fold) that were stopped: (0, "casme2/sub01"), or (0, "casme2") of a whole corpus."""
+  named = ((e["seed"], e.get("fold", f"{e['dataset']}/{e['subject']}")) for e in summary["missing"])
+  return list(dict.fromkeys(named))
+
+
+def _other_folds(part: Predictions) -> dict[str, str]:
+  held_out = folds.held_out(part.dataset, part.subject, part.fold)
+  return {} if held_out == folds.SUBJECT else {"held_out": held_out}
+
+
 def _missing(predictions: Predictions) -> list[dict[str, Any]]:
   gap = select(predictions, ~made(predictions))
-  counts = collections.Counter(zip(gap.seed, gap.dataset, gap.subject, strict=True))
+  other = bool(_other_folds(predictions))
+  fold = folds.names(gap.dataset, gap.subject, gap.fold)
+  counts = collections.Counter(zip(gap.seed, gap.dataset, gap.subject, fold, strict=True))
   return [
-    {"seed": int(seed), "dataset": str(dataset), "subject": str(subject), "clips": clips}
-    for (seed, dataset, subject), clips in counts.items()
+    {
+      "seed": int(seed),
+      "dataset": str(dataset),
+      "subject": str(subject),
+      "clips": clips,
+      **({"fold": str(name)} if other else {}),
+    }
+    for (seed, dataset, subject, name), clips in counts.items()
   ]
 
 
@@ -119,9 +141,9 @@ def _confusion(predictions: Predictions) -> np.ndarray:
 
 def _fold_confusions(predictions: Predictions) -> np.ndarray:
   """int64 [F, K, K] of the folds with a prediction."""
-  folds = fold_ids(predictions)
-  finished = np.unique(folds[made(predictions)])
-  return np.stack([_confusion(select(predictions, folds == fold)) for fold in finished])
+  owner = fold_ids(predictions)
+  finished = np.unique(owner[made(predictions)])
+  return np.stack([_confusion(select(predictions, owner == fold)) for fold in finished])
 
 
 def _dataset_table(parts: list[Predictions], subjects: BySubject, dataset: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Inputs: pure functions from Clips to the arrays a model reads, each clip on its own.
 
 A sequence input gives {"frames": float32 [N, T, H, W, C], "mask": bool [N, T]}, an image input
-gives {"image": float32 [N, H, W, C]}; others name their arrays themselves. Row n depends on clip n and the options alone, so no input
-can carry anything from a held-out subject into training.
+{"image": float32 [N, H, W, C]}, one for an SVM {"features": float32 [N, D]}; others name their
+arrays themselves. Row n depends on clip n and the options alone, so no input can carry anything
+from a held-out subject into training.
 """
 
 from collections.abc import Callable

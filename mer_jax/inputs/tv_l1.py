@@ -1,9 +1,9 @@
 """TV-L1 optical flow of many pairs of frames in one XLA program.
 
-Zach, Pock, Bischof, "A Duality Based Approach for Realtime TV-L1 Optical Flow", DAGM 2007; Sánchez,
-Meinhardt-Llopis, Facciolo, "TV-L1 Optical Flow Estimation", IPOL 2013. What these leave open (the
-pyramid, borders, and when to stop) is as in scikit-image's `optical_flow_tvl1`, of which this gives
-the results.
+Zach, Pock, Bischof, "A Duality Based Approach for Realtime TV-L1 Optical Flow", DAGM 2007; Sánchez
+Pérez, Meinhardt-Llopis, Facciolo, "TV-L1 Optical Flow Estimation", IPOL 2013. What these leave open
+(the pyramid, borders, and when to stop) is as in scikit-image's `optical_flow_tvl1`, of which this
+gives the results.
 """
 
 import functools
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from mer_jax import options
 from mer_jax.errors import DataError
 from mer_jax.inputs.threads import on_all_cores
 
@@ -25,7 +26,6 @@ INNER_STEPS = 2  # steps of the total variation for each step of the data
 TIME_STEP = 0.25  # of the dual variables
 BLUR = 2 / 3  # standard deviation before halving, pixels
 BLUR_RADIUS = 3
-
 
 Pair = tuple[jax.Array, jax.Array]
 
@@ -52,18 +52,18 @@ def tv_l1(
 
     sum |grad u| + |grad v| + attachment * |after(x + u, y + v) - before(x, y)|
 
-  over gray values of 0..1. The brightness is linearised `warps` times on every level, and each
-  time `iterations` steps follow between a pointwise one for the brightness and one for the total
-  variation, whose results are kept within about `tightness` of each other.
+  over gray values of 0..1. The brightness is linearised `warps` times on every level. Each time
+  `iterations` rounds follow, of a step for the brightness, pixel by pixel, and one for the total
+  variation, whose flows are tied to each other by their squared distance over 2 `tightness`.
 
   Pairs do not touch each other: a pair alone has the bits that it has among others.
 
   Args:
     before, after: [B, H, W] gray values in 0..255, of any real dtype.
-    attachment: lambda of the paper; the smaller, the smoother the flow.
-    tightness: theta of the paper.
+    attachment: lambda of the paper, above 0; the smaller, the smoother the flow.
+    tightness: theta of the paper, above 0.
     warps: linearisations on each level at most.
-    iterations: steps for each of them.
+    iterations: rounds for each of them.
     tolerance: a level of a pair ends early where a linearisation moved its flow less than this,
       squared pixels in the mean. 0: never.
 
@@ -72,8 +72,13 @@ def tv_l1(
     pixels, v points down.
 
   Raises:
+    ConfigError: a parameter outside its range.
     DataError: the frames do not pair up, have fewer than 2 x 2 pixels, or are not finite.
   """
+  for name, value in (("attachment", attachment), ("tightness", tightness)):
+    options.check_positive(name, value)
+  for name, count in (("warps", warps), ("iterations", iterations)):
+    options.check_at_least(name, count, 1)
   before, after = _checked(before, after)
   solver = Solver(attachment, tightness, tolerance)
   together = PAIRS_ON_CPU if jax.default_backend() == "cpu" else PAIRS_ELSEWHERE

@@ -13,6 +13,7 @@ convolution becomes a grouped one, whose gradients are slow on GPUs too.
 
 import contextlib
 import contextvars
+import itertools
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -100,13 +101,16 @@ def _product(lhs, rhs, strides, padding, dilation, precision) -> jax.Array:
 
 def _patches(lhs, window, strides, padding, dilation) -> jax.Array:
   """What each output looks at, float [B, *out, window * C]."""
-  x = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
-  # Axis by axis, the last one first: a window of 7 x 7 is then 14 slices, not 49.
-  for axis in reversed(range(1, x.ndim - 1)):
-    size, stride, dilate = window[axis - 1], strides[axis - 1], dilation[axis - 1]
-    out = (x.shape[axis] - (size - 1) * dilate - 1) // stride + 1
-    ends = [i * dilate + (out - 1) * stride + 1 for i in range(size)]
-    x = jnp.concatenate(
-      [lax.slice_in_dim(x, i * dilate, end, stride, axis) for i, end in enumerate(ends)], axis=-1
+  lhs = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
+  out = [
+    (n - (w - 1) * d - 1) // s + 1
+    for n, w, d, s in zip(lhs.shape[1:-1], window, dilation, strides, strict=True)
+  ]
+  slices = []
+  for offset in itertools.product(*map(range, window)):
+    first = [o * d for o, d in zip(offset, dilation, strict=True)]
+    end = [f + (n - 1) * s + 1 for f, n, s in zip(first, out, strides, strict=True)]
+    slices.append(
+      lax.slice(lhs, (0, *first, 0), (lhs.shape[0], *end, lhs.shape[-1]), (1, *strides, 1))
     )
-  return x
+  return jnp.concatenate(slices, axis=-1)

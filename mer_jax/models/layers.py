@@ -93,7 +93,8 @@ def max_pool_overlapping(x: jax.Array, window: int, stride: int) -> jax.Array:
 
   Args:
     x: float [B, *spatial, C].
-    window, stride: along every spatial axis; the last window may reach beyond the end.
+    window, stride: along every spatial axis, the stride no longer than the window, of which the
+      last may reach beyond the end.
 
   Returns:
     float [B, *out, C], out = ceil((size - window) / stride) + 1.

@@ -70,7 +70,8 @@ def _forward(projected, recurrent, counts):
 
 
 def _backward(residuals, gradient):
-  gates, of_recurrent = _walk_back(*residuals, gradient)
+  recurrent, counts, steps = residuals
+  gates, of_recurrent = _walk_back(recurrent, counts, steps, gradient)
   return gates, of_recurrent, None
 
 

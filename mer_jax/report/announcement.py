@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from mer_jax.evaluation import folds
 from mer_jax.protocols import Split
+from mer_jax.report import table
 
 
 def announcement(
@@ -27,16 +29,19 @@ def announcement(
   Returns:
     Lines of plain text without a trailing line break.
   """
-  data = config["data"]
+  data, fold = config["data"], folds.of_split(split)
+  held_out = folds.held_out(split.clips.dataset, split.clips.subject, fold)
+  words = table.HELD_OUT[held_out]
+  named = f" ({', '.join(split.fold_names)})" if held_out == folds.DATASET else ""
   classes = np.bincount(split.labels, minlength=len(split.class_names))
   seeds = "seed" if config["seeds"] == 1 else "seeds"
   counts = ", ".join(f"{n} {name}" for n, name in zip(classes, split.class_names, strict=True))
   shapes = ", ".join(f"{name} {list(array.shape[1:])}" for name, array in arrays.items())
   lines = {
     "corpus": f"{', '.join(data['datasets'])} ({data['builder_config']})",
-    "protocol": f"{config['protocol']['name']}, leave one subject out",
+    "protocol": f"{config['protocol']['name']}, {words.method.lower().replace('-', ' ')}",
     "clips": f"{len(split.labels)}: {counts}",
-    "folds": f"{len(split.fold_names)} held-out subjects, {config['seeds']} {seeds}",
+    "folds": f"{len(split.fold_names)} {words.many}{named}, {config['seeds']} {seeds}",
     "input": f"{config['input']['name']}: {shapes} a clip",
     **about,
     "devices": f"{len(devices)}: {', '.join(devices)}",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mer_jax import atomic
+from mer_jax.evaluation.summary import stopped
 from mer_jax.report import dots, table
 from mer_jax.report.templates import Figure, flat, template
 
@@ -61,10 +62,12 @@ def write(
   page = template("comparison.html").render(
     title=f"{len(runs)} runs compared",
     remarks=remarks,
+    method=_method(runs),
     columns=list(SCORES.values()),
     rows=[_row(run, folder) for run in runs],
     gaps=[(run.name, text) for run in runs if (text := _gap(run))],
     picture=picture,
+    level=_level(runs),
     several_seeds=any(run.summary and len(run.summary["seeds_scored"]) > 1 for run in runs),
     shared=shared,
   )
@@ -115,7 +118,29 @@ def _remarks(runs: Sequence[Run]) -> list[str]:
       "The rows are over different clips or classes, because of gaps or of what was varied: compare"
       " each with its own majority class only."
     )
+  if len(_methods(runs)) > 1:
+    remarks.append(
+      f"The rows do not hold out the same: {', '.join(_methods(runs))}. They learn from different"
+      " clips, so a difference between them is also one of protocols."
+    )
   return remarks
+
+
+def _methods(runs: Sequence[Run]) -> list[str]:
+  return sorted({table.held_out(run.summary).method for run in runs if run.summary})
+
+
+def _method(runs: Sequence[Run]) -> str:
+  """The head of the page: what the rows have been scored by."""
+  words = [table.held_out(run.summary) for run in runs if run.summary]
+  words = words if len(set(words)) == 1 else [table.HELD_OUT["subject" if not words else "fold"]]
+  return f"{words[0].method}, scores pooled over the {words[0].many}"
+
+
+def _level(runs: Sequence[Run]) -> str:
+  """The level of the rows' intervals, "95 %"; "" where no row has one."""
+  found = (run.summary["pooled"]["interval"] for run in runs if run.summary)
+  return next((table.percent(interval["level"]) for interval in found if interval), "")
 
 
 def _lines(runs: Sequence[Run]) -> list[dots.Line]:
@@ -163,7 +188,10 @@ def _configs(
 def _row(run: Run, folder: pathlib.Path) -> dict[str, Any]:
   report = run.folder / "report.html"
   link = urllib.parse.quote(_relative(report, folder)) if report.is_file() else None
-  return {"name": run.name, "link": link, "cells": _cells(run), **_counts(run)}
+  interval = (run.summary and run.summary["pooled"]["interval"]) or {}
+  spans = [table.span(interval[key]) if interval else "" for key in SCORES]
+  cells = list(zip(_cells(run), spans, strict=True))
+  return {"name": run.name, "link": link, "cells": cells, **_counts(run)}
 
 
 def _cells(run: Run) -> list[str]:
@@ -176,11 +204,11 @@ def _counts(run: Run) -> dict[str, str]:
   if run.summary is None:
     return {"seeds": "–", "clips": "–", "gap": "no result"}
   seeds, scored = len(run.summary["seeds"]), len(run.summary["seeds_scored"])
-  stopped = len(run.summary["missing"])
+  gap = len(stopped(run.summary))
   return {
     "seeds": str(seeds) if scored == seeds else f"{scored} of {seeds}",
     "clips": table.over(run.summary["pooled"]),
-    "gap": f"{stopped} {'fold' if stopped == 1 else 'folds'} stopped" if stopped else "",
+    "gap": f"{gap} {'fold' if gap == 1 else 'folds'} stopped" if gap else "",
   }
 
 
@@ -194,7 +222,8 @@ def _gap(run: Run) -> str:
 def _csv(runs: Sequence[Run], folder: pathlib.Path) -> str:
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
-  scores = [column for key in SCORES for column in (key, f"{key}_std", f"majority_{key}")]
+  columns = ("{}", "{}_std", "{}_low", "{}_high", "majority_{}")
+  scores = [column.format(key) for key in SCORES for column in columns]
   writer.writerow(["name", "folder", "seeds", "clips", "missing", *scores, "gap"])
   for run in runs:
     entry = _json(run, folder, {})
@@ -202,7 +231,8 @@ def _csv(runs: Sequence[Run], folder: pathlib.Path) -> str:
     row.append(sum(entry["clips_missing"].values()))
     for key in SCORES:
       score = entry["scores"].get(key, {})
-      row += [score.get("mean"), score.get("std"), score.get("majority")]
+      low, high = score.get("interval") or (None, None)
+      row += [score.get("mean"), score.get("std"), low, high, score.get("majority")]
     writer.writerow([*row, entry["gap"]])
   return text.getvalue()
 
@@ -217,6 +247,7 @@ def _json(run: Run, folder: pathlib.Path, config: dict[str, str]) -> dict[str, A
     key: {
       "mean": pooled[key],
       "std": pooled["std"][key] if pooled["std"] else None,
+      "interval": pooled["interval"][key] if pooled["interval"] else None,
       "majority": run.summary["majority"][key],
       "per_seed": {seed: table[key] for seed, table in run.summary["per_seed"].items()},
     }

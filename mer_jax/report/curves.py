@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mer_jax.evaluation import folds
 from mer_jax.evaluation.predictions import Predictions, select
 from mer_jax.report import style
 from mer_jax.report.history import History
@@ -25,15 +26,15 @@ class Prior(NamedTuple):
 
 
 def prior(predictions: Predictions, subjects: list[str]) -> Prior:
-  """The prior of each fold: the classes of all clips but those of its held-out subject.
+  """The prior of each fold: the classes of all clips but those it holds out.
 
   Args:
     predictions: of any number of seeds.
-    subjects: the F held-out subjects, "casme2/sub01".
+    subjects: the F held-out subjects, "casme2/sub01"; or corpora, "casme2".
   """
   once = select(predictions, predictions.seed == predictions.seed[0])
   k = len(once.class_names)
-  owner = np.array([f"{d}/{s}" for d, s in zip(once.dataset, once.subject, strict=True)])
+  owner = folds.names(once.dataset, once.subject, once.fold)
   counts = np.stack([np.bincount(once.label[owner != s], minlength=k) for s in subjects])
   share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
   logs = np.log(share, out=np.zeros_like(share), where=share > 0)
@@ -45,7 +46,7 @@ def learned(history: History, reference: Prior) -> tuple[int, int]:
 
   One that ended without a finite loss did not.
   """
-  last = history.loss[:, :, -1]
+  last = history.last_loss
   with np.errstate(invalid="ignore"):
     below = last < reference.loss
   return int(below.sum()), last.size

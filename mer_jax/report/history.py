@@ -20,9 +20,10 @@ class History(NamedTuple):
     epochs: int64 [E], the last epoch of each chunk, rising.
     loss: float64 [S, F, E], mean training loss over the chunk; NaN where no line tells.
     accuracy: float64 [S, F, E], training accuracy over the chunk, 0..1; NaN likewise.
-    subjects: the F held-out subjects, "casme2/sub01".
+    subjects: the F held-out subjects, "casme2/sub01"; or corpora, "casme2".
     unreadable: how many lines could not be read (a killed run leaves half a line).
     stopped: (s, f) -> the step at which the training was stopped, its loss no longer finite.
+    ended: (s, f) -> the index of the chunk in which the training ended, where that was chosen.
   """
 
   epochs: np.ndarray
@@ -31,6 +32,15 @@ class History(NamedTuple):
   subjects: list[str]
   unreadable: int
   stopped: Mapping[tuple[int, int], int] = types.MappingProxyType({})
+  ended: Mapping[tuple[int, int], int] = types.MappingProxyType({})
+
+  @property
+  def last_loss(self) -> np.ndarray:
+    """float64 [S, F], the loss of the chunk in which each training ended."""
+    at = np.full(self.loss.shape[:2], self.loss.shape[2] - 1)
+    for training, chunk in self.ended.items():
+      at[training] = chunk
+    return np.take_along_axis(self.loss, at[..., None], axis=-1)[..., 0]
 
 
 def read(path: str | os.PathLike[str]) -> History | None:
@@ -71,7 +81,7 @@ def _history(lines: list[dict[str, Any]], unreadable: int) -> History:
   seeds = np.unique([line["seed"] for line in lines])
   folds = {line["fold"]: line["subject"] for line in sorted(lines, key=lambda e: e["fold"])}
   place = {fold: i for i, fold in enumerate(folds)}
-  stopped = {}
+  stopped, ended = {}, {}
   values = np.full((2, len(seeds), len(folds), len(epochs)), np.nan)
   for line in lines:
     s, e = np.searchsorted(seeds, line["seed"]), np.searchsorted(epochs, line["epoch"])
@@ -79,4 +89,6 @@ def _history(lines: list[dict[str, Any]], unreadable: int) -> History:
     values[:, s, f, e] = [np.nan if line[key] is None else line[key] for key in _SCORES]
     if isinstance(line.get("stopped_at"), int):
       stopped[int(s), f] = line["stopped_at"]
-  return History(epochs, values[0], values[1], list(folds.values()), unreadable, stopped)
+    if isinstance(line.get("ended_at"), int):
+      ended[int(s), f] = int(e)
+  return History(epochs, values[0], values[1], list(folds.values()), unreadable, stopped, ended)

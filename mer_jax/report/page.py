@@ -13,7 +13,16 @@ from mer_jax.clips import FLOW_MAPS, Clips
 from mer_jax.errors import WorkdirError
 from mer_jax.evaluation.predictions import Predictions, read_csv
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import confusion, curves, history, strips, subjects, table
+from mer_jax.report import (
+  confusion,
+  curves,
+  history,
+  leaky_curve,
+  selected,
+  strips,
+  subjects,
+  table,
+)
 from mer_jax.report.templates import Figure, flat, template
 
 
@@ -51,14 +60,24 @@ def write(
   reference = curves.prior(predictions, trained.subjects) if trained else None
   config = _read_json(workdir / "config.json")
   figures = _figures(predictions, summary, clips, trained, reference)
+  looked, gain = selected.curve(workdir, predictions), selected.gain(workdir, summary)
+  if looked:
+    figures["leaky_test_best"] = Figure(leaky_curve.draw(looked), leaky_curve.alt(looked))
   page = template("page.html").render(
     title=title or _title(config, summary),
-    remarks=[*([gap] if (gap := table.gap(summary)) else []), *remarks],
+    remarks=[
+      *([gap] if (gap := table.gap(summary)) else []),
+      *([selected.WARNING] if gain else []),
+      *remarks,
+    ],
     summary=summary,
     table=table,
     headline=_headline(summary),
     seed_rows=_seed_rows(summary),
     figures=figures,
+    gain=gain,
+    inner=selected.inner(workdir),
+    selected=selected,
     training_note=_training_note(trained, reference) if trained and reference else None,
     clips_note=_clips_note(clips) if clips is not None else None,
     sections={
@@ -111,7 +130,7 @@ def _figures(
 def _title(config: Any, summary: dict[str, Any]) -> str:
   model = dict(flat(config)).get("model.name")
   datasets = " + ".join(summary["per_dataset"])
-  return f"{model} on {datasets}" if model else f"Leave-one-subject-out on {datasets}"
+  return f"{model} on {datasets}" if model else f"{table.held_out(summary).method} on {datasets}"
 
 
 def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -158,7 +177,10 @@ def _training_note(trained: history.History, reference: curves.Prior) -> str:
     )
   ran = np.ones(trained.loss.shape[:2], bool)
   ran[tuple(np.array([*trained.stopped], int).reshape(-1, 2).T)] = False
-  odd = int((~np.isfinite(trained.loss[ran])).sum())
+  trains = np.repeat(ran[:, :, None], trained.loss.shape[2], axis=2)
+  for (s, f), chunk in trained.ended.items():
+    trains[s, f, chunk + 1 :] = False
+  odd = int((~np.isfinite(trained.loss[trains])).sum())
   if odd:
     note += f" {odd} values of the loss are missing or not finite and are left out."
   if trained.unreadable:
@@ -175,7 +197,7 @@ def _confusion_alt(summary: dict[str, Any]) -> str:
 
 
 def _curves_alt(trained: history.History) -> str:
-  last = trained.loss[:, :, -1]
+  last = trained.last_loss
   finite = last[np.isfinite(last)]
   end = f" The median of the last loss is {np.median(finite):.3f}." if finite.size else ""
   return (

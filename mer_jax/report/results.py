@@ -199,7 +199,8 @@ class Table:
     system, setting = self._label(row)
     printed, summary = self._number(row, dataset), result.summary
     pooled = summary["pooled"] if summary else {}
-    std = pooled.get("std") or {}
+    std, (low, high) = pooled.get("std") or {}, table.ends(pooled)
+    parts = {"": pooled, "_std": std, "_low": low, "_high": high}
     return {
       "row": row,
       "system": system,
@@ -211,7 +212,7 @@ class Table:
       **{
         f"{key}{end}": part.get(key)
         for key in ("accuracy", "uf1", "uar")
-        for end, part in (("", pooled), ("_std", std))
+        for end, part in parts.items()
       },
       "fold_mean_accuracy": summary["fold_mean"]["absent_as_0"]["accuracy"] if summary else None,
       "majority_accuracy": summary["majority"]["accuracy"] if summary else None,
@@ -239,7 +240,7 @@ class Table:
       for dataset in self._datasets:
         result = self._results.get((row, dataset))
         page = result.folder / "report.html" if result else None
-        link = page and page.is_file() and page.relative_to(self._folder).as_posix()
+        link = page.relative_to(self._folder).as_posix() if page and page.is_file() else None
         values = self._cells(row, dataset)
         cells.append({"link": urllib.parse.quote(link) if link else None, "values": values})
       rows.append({"label": self._label(row), "cells": cells})

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mer_jax.evaluation.summary import stopped
+
 COLUMNS = {"accuracy": "accuracy", "precision": "precision", "uar": "UAR", "uf1": "UF1"}
 # Those that are compared and shown large.
 HEADLINE = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
@@ -13,6 +15,52 @@ FOLD_MEANS = {
 }
 
 
+class HeldOut(NamedTuple):
+  """What the folds of a run hold out, in words.
+
+  Attributes:
+    method: its name.
+    one, many: what folds are called.
+    single: what an average over folds averages over.
+    people: whom a bootstrap draws.
+    others: what an interval cannot know.
+  """
+
+  method: str
+  one: str
+  many: str
+  single: str
+  people: str
+  others: str
+
+
+# By `held_out` of a summary; without it, subjects.
+HELD_OUT = {
+  "subject": HeldOut(
+    "Leave-one-subject-out",
+    one="held-out subject",
+    many="held-out subjects",
+    single="subjects",
+    people="held-out subjects",
+    others="a training on other people",
+  ),
+  "dataset": HeldOut(
+    "Leave-one-corpus-out",
+    one="held-out corpus",
+    many="held-out corpora",
+    single="corpora",
+    people="subjects of the held-out corpora",
+    others="what other corpora would give",
+  ),
+  "fold": HeldOut(
+    "Cross-validation",
+    one="fold",
+    many="folds",
+    single="folds",
+    people="subjects",
+    others="a training on other people",
+  ),
+}
 # The keys of a table of scores that say how many clips it is over.
 _COUNTS = ("clips", "clips_in_all", "clips_missing")
 _NAMED = 8  # stopped folds that are named one by one; metrics.json lists them all
@@ -72,27 +120,30 @@ def console(
 def heading(summary: dict[str, Any]) -> str:
   """What the scores are over: "442 clips, 68 held-out subjects, 3 classes, 1 seed".
 
+  Or "442 clips, 3 held-out corpora, ...", where those are the folds.
   A run in which folds were stopped adds that it is incomplete.
   """
+  words = held_out(summary)
   parts = [
     _count(summary["clips"], "clip"),
-    _count(summary["folds"], "held-out subject"),
+    _count(summary["folds"], words.one, words.many),
     _count(len(summary["classes"]), "class", "classes"),
     _count(len(summary["seeds"]), "seed"),
   ]
   return ", ".join([*parts, *(["with a gap"] if summary["missing"] else [])])
 
 
+def held_out(summary: dict[str, Any]) -> HeldOut:
+  """What the folds hold out, in words."""
+  return HELD_OUT[summary.get("held_out", "subject")]
+
+
 def gap(summary: dict[str, Any]) -> str | None:
   """Which clips have no prediction and what that does to the scores; None in a complete run."""
-  missing = summary["missing"]
-  if not missing:
+  if not summary["missing"]:
     return None
   seeds = len(summary["seeds"])
-  folds = [
-    f"{entry['dataset']}/{entry['subject']}" + (f" (seed {entry['seed']})" if seeds > 1 else "")
-    for entry in missing
-  ]
+  folds = [f"{fold} (seed {seed})" if seeds > 1 else fold for seed, fold in stopped(summary)]
   more = f" and {len(folds) - _NAMED} more" if len(folds) > _NAMED else ""
   counts = [n for n in summary["pooled"]["clips_missing"].values() if n]
   without = str(counts[0]) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
@@ -151,11 +202,12 @@ def interval_note(summary: dict[str, Any]) -> list[str]:
   interval = summary["pooled"]["interval"]
   if interval is None:
     return []
+  words = held_out(summary)
   return [
     f"{percent(interval['level'])} intervals are from a bootstrap over the"
-    f" {interval['subjects']} held-out subjects ({interval['resamples']} resamples): how far a"
-    " score depends on which people were tested. Neither the spread over seeds nor a training on"
-    " other people is in them."
+    f" {interval['subjects']} {words.people} ({interval['resamples']} resamples): how far a"
+    f" score depends on which people were tested. Neither the spread over seeds nor {words.others}"
+    " is in them."
   ]
 
 
@@ -187,6 +239,13 @@ def span(ends: Sequence[float]) -> str:
   """An interval with three decimals, all that so many resamples settle: ".668–.775"."""
   low, high = (f"{end:.3f}" for end in ends)
   return f"{low.removeprefix('0')}–{high.removeprefix('0')}"
+
+
+def ends(entry: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+  """The low and the high ends of the intervals of a table of scores; empty where it has none."""
+  interval = entry.get("interval") or {}
+  low, high = ({key: interval[key][i] for key in COLUMNS if interval} for i in (0, 1))
+  return low, high
 
 
 def percent(level: float) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from mer_jax.errors import ConfigError, DataError
 
 SCALES = ("none", "standardise", "minmax")
+_LARGEST = 1e150  # squares of larger numbers overflow
 # Beside the frames of a sequence input; the frames that it marks as absent are zero.
 _MASK = "mask"
 
@@ -23,7 +24,7 @@ def flat(features: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
 
   Raises:
     ConfigError: the dict holds several arrays.
-    DataError: no numbers, no features, or a number that is not finite.
+    DataError: no numbers, no features, a number that is not finite, or too large to square.
   """
   if isinstance(features, Mapping):
     names = [name for name in features if name != _MASK]
@@ -45,6 +46,10 @@ def flat(features: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
     raise DataError(
       f"Features are not finite in {len(bad)} of {len(rows)} rows, the first of them row {bad[0]}"
       f" (counted from 0), column {where}: {rows[bad[0], where]}. Repair or leave out those clips."
+    )
+  if np.abs(rows).max() > _LARGEST:
+    raise DataError(
+      f"Features reach {np.abs(rows).max():.3g}: too large to square. Scale them down."
     )
   return rows
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mer_jax.errors import DataError
 from mer_jax.progress import progress
 from mer_jax.svm.balance import class_weights
 from mer_jax.svm.features import scaled
@@ -62,6 +63,9 @@ def decisions(
     decisions: float64 [F, N, K], SVC.decision_function; of two classes the second has the negative
       of the first; 0 for a class that the fold lacks.
     prediction: int64 [F, N], SVC.predict.
+
+  Raises:
+    DataError: a number overflows.
   """
   values = np.zeros((len(copies), len(rows), num_classes))
   said = np.zeros(values.shape[:2], np.int64)
@@ -73,7 +77,13 @@ def decisions(
       trains = np.repeat(np.arange(len(rows)), count)
       gamma = _scale(own[trains]) if kernel.gamma is None else kernel.gamma
       weights = class_weights(labels, count, num_classes, balance)
-      table = _kernel(kernel, pairs, gamma)[:, trains]
+      with np.errstate(over="ignore"):
+        table = _kernel(kernel, pairs, gamma)[:, trains]
+      if not np.isfinite(table).all():
+        raise DataError(
+          f"The {kernel.name} kernel overflows: features as large as {np.abs(own).max():.3g}, gamma"
+          f" {gamma:.3g}. Choose scale=standardise, or gamma=scale."
+        )
       values[f], said[f] = _fold(table, trains, labels, cost, weights)
       bar.update()
   return values, said

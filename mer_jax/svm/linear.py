@@ -21,14 +21,17 @@ import jax.numpy as jnp
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mer_jax.errors import DataError, TrainingError
+from mer_jax.errors import TrainingError
 from mer_jax.progress import progress
+from mer_jax.svm.balance import class_weights
 from mer_jax.svm.features import scaled
 
-_MOST_STEPS = 100
-# A clip this near to the margin contributes nothing, whether it counts as inside or outside.
-_AT_THE_MARGIN = 1e-9
+_MOST_STEPS = 1000  # ten do, unless cost and features are so large that next to no error is left
+# Decision values that a step moves by no more are at the minimum, though rounding may still change
+# which clips count as inside the margin.
+_STILL = 1e-11
 _CHUNK_BYTES = 2**27
+_GROUP = 8  # folds that start from one point
 
 
 class _Point(NamedTuple):
@@ -36,6 +39,13 @@ class _Point(NamedTuple):
 
   coefficients: jax.Array
   values: jax.Array
+
+
+class _Solved(NamedTuple):
+  """Points of a chunk of folds: [F, K, R] and [F, K, N]."""
+
+  coefficients: np.ndarray
+  values: np.ndarray
 
 
 class _State(NamedTuple):
@@ -49,7 +59,10 @@ class _State(NamedTuple):
 def decisions(
   rows: np.ndarray,
   labels: np.ndarray,
-  costs: np.ndarray,
+  copies: np.ndarray,
+  num_classes: int,
+  cost: float,
+  balance: str,
   scale: str,
   *,
   shown: bool = True,
@@ -59,94 +72,138 @@ def decisions(
   Args:
     rows: float64 [N, D].
     labels: int [N] in 0..K-1.
-    costs: float64 [F, K, N], the c_i of each problem; 0 for clips that do not train in the fold.
-    scale: one of features.SCALES, fitted on the clips with a cost.
+    copies: int [F, N], how often a clip stands in the fold's training set.
+    num_classes: K.
+    cost: C.
+    balance: one of balance.BALANCES.
+    scale: one of features.SCALES, fitted on the fold's training clips.
     shown: whether to draw a progress bar.
 
   Returns:
-    float64 [F, N, K]; 0 where a problem has no clip with a cost.
+    float64 [F, N, K]; 0 for a class that the fold lacks.
 
   Raises:
-    DataError: products of features overflow.
     TrainingError: a problem is too badly scaled to be solved in double precision.
   """
-  folds, classes, n = costs.shape
-  dual = rows.shape[1] + 1 > n
-  size = _folds_in_a_chunk(folds, classes, n, rows.shape[1] + 1)
-  signs = np.where(labels == np.arange(classes)[:, None], 1.0, -1.0)
-  parts = []
-  # Costs of 1000 and features of a histogram are beyond single precision.
-  with (
-    jax.enable_x64(True),
-    progress(folds, "linear SVM", "fold", shown=shown) as bar,
-  ):
-    for given, part in _chunks(rows, costs, scale, size, dual):
-      # On a CPU, LAPACK factorises one small matrix after another; threads would only wait for
-      # each other.
-      with threadpool_limits(1, user_api="blas"):
-        values, done = jax.device_get(_solve_all(given, signs, part, dual))
-      if not done.all():
-        raise TrainingError(
-          f"The linear SVM of {int((~done).any(axis=1).sum())} folds did not reach its minimum in"
-          f" {_MOST_STEPS} steps: features and cost together are beyond double precision. Choose"
-          " scale=standardise, or a lower cost."
-        )
-      parts.append(values)
+  folds, (n, d) = len(copies), rows.shape
+  dual = d + 1 > n
+  shared = _matrix(rows, dual) if scale == "none" else None
+  # Groups of folds pay where there are several, and where all folds have the same coordinates.
+  grouped = shared is not None and folds >= 2 * _GROUP
+  size = _folds_in_a_chunk(-(-folds // _GROUP) if grouped else folds, num_classes, n, d + 1)
+
+  def matrix_of(part: np.ndarray) -> np.ndarray:
+    if shared is not None:
+      return shared
+    return np.stack([_matrix(scaled(rows, one > 0, scale), dual) for one in part])
+
+  def solve(copies: np.ndarray, starts: np.ndarray | None) -> Iterator[_Solved]:
+    costs = _costs(labels, copies, num_classes, cost, balance)
+    if starts is None:
+      starts = np.zeros((*costs.shape[:2], n if dual else d + 1))
+    signs = np.where(labels == np.arange(num_classes)[:, None], 1.0, -1.0)
+    for first in range(0, len(copies), size):
+      # All chunks have one size, so that one program fits them all: the last ends with some again.
+      which = np.minimum(np.arange(first, first + size), len(copies) - 1)
+      matrix = matrix_of(copies[which])
+      yield _Solved(*_run(matrix, signs, costs[which], starts[which], dual))
+
+  with progress(folds, "linear SVM", "fold", shown=shown) as bar:
+    starts = None
+    if grouped:
+      found = [part.coefficients for part in solve(_training_in_all(copies), None)]
+      starts = np.repeat(np.concatenate(found), _GROUP, axis=0)
+    values = []
+    for part in solve(copies, starts):
+      values.append(part.values)
       bar.update(min(size, folds - bar.n))
-  return np.concatenate(parts)[:folds].transpose(0, 2, 1)
+  return np.concatenate(values)[:folds].transpose(0, 2, 1)
 
 
 def _folds_in_a_chunk(folds: int, classes: int, n: int, d: int) -> int:
   one = 8 * classes * (n * n if d > n else d * (n + d))
   most = max(1, _CHUNK_BYTES // one)
-  return -(-folds // -(-folds // most))  # chunks of one size, so that one program fits them all
+  return -(-folds // -(-folds // most))
 
 
-def _chunks(
-  rows: np.ndarray, costs: np.ndarray, scale: str, size: int, dual: bool
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """What each call of the program gets: its matrices, with a fold axis if scaled, and its costs."""
-  shared = _matrix(rows, dual) if scale == "none" else None
-  for start in range(0, len(costs), size):
-    part = costs[start : start + size]
-    short = size - len(part)
-    if short:  # folds without a cost are solved at once
-      part = np.concatenate([part, np.zeros((short, *part.shape[1:]))])
-    trained_by = part.any(axis=1)
-    if shared is not None:
-      yield shared, part
-    else:
-      own = [scaled(rows, trains, scale) if trains.any() else rows for trains in trained_by]
-      yield np.stack([_matrix(one, dual) for one in own]), part
+def _training_in_all(copies: np.ndarray) -> np.ndarray:
+  """int [F / _GROUP, N], 1 where a clip trains in all folds of a group.
+
+  The minimum for these clips is where the folds of the group start: near to their own, and nothing
+  that any of them holds out has a part in it.
+  """
+  groups = [copies[first : first + _GROUP] for first in range(0, len(copies), _GROUP)]
+  return np.stack([np.all(group > 0, axis=0) for group in groups]).astype(np.int64)
+
+
+def _costs(
+  labels: np.ndarray, copies: np.ndarray, num_classes: int, cost: float, balance: str
+) -> np.ndarray:
+  """float64 [F, K, N]: C_i of LinearSVC in the problem of each class against the rest.
+
+  LIBLINEAR weighs the class that stands against the rest; of only two classes it solves one
+  problem, in which both are weighted.
+  """
+  members = labels == np.arange(num_classes)[:, None]  # [K, N]
+  costs = np.zeros((len(copies), num_classes, len(labels)))
+  for part, count in zip(costs, copies, strict=True):
+    weights = class_weights(labels, count, num_classes, balance)
+    two = (weights > 0).sum() == 2
+    factor = weights[labels][None] if two else np.where(members, weights[:, None], 1.0)
+    part[:] = cost * count * factor * (weights > 0)[:, None]
+  return costs
+
+
+def _run(
+  matrix: np.ndarray, signs: np.ndarray, costs: np.ndarray, starts: np.ndarray, dual: bool
+) -> tuple[np.ndarray, np.ndarray]:
+  """Coefficients [F, K, R] and decision values [F, K, N] at the minimum of every problem."""
+  # Costs of 1000 and features of a histogram are beyond single precision, and not every accelerator
+  # has more. LAPACK factorises one small matrix after another; threads would wait for each other.
+  with (
+    jax.enable_x64(True),
+    jax.default_device(_cpu()),
+    threadpool_limits(1, user_api="blas"),
+  ):
+    coefficients, values, done = jax.device_get(_solve_all(matrix, signs, costs, starts, dual))
+  if not done.all():
+    raise TrainingError(
+      f"The linear SVM of {int((~done).any(axis=1).sum())} folds did not reach its minimum in"
+      f" {_MOST_STEPS} steps: features and cost together are beyond double precision. Choose"
+      " scale=standardise, or a lower cost."
+    )
+  return coefficients, values
+
+
+def _cpu() -> jax.Device:
+  try:
+    return jax.local_devices(backend="cpu")[0]
+  except RuntimeError:  # JAX_PLATFORMS names an accelerator alone
+    return jax.local_devices()[0]
 
 
 def _matrix(rows: np.ndarray, dual: bool) -> np.ndarray:
   """The rows with their constant 1, [N, D + 1]; or the products of each with each, [N, N]."""
   if not dual:
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
-  with np.errstate(over="ignore", invalid="ignore"):
-    products = rows @ rows.T + 1
-  if not np.isfinite(products).all():
-    raise DataError("Features are so large that their squares overflow. Scale them down.")
-  return products
+  return rows @ rows.T + 1
 
 
 @functools.partial(jax.jit, static_argnames="dual")
 def _solve_all(
-  matrix: jax.Array, signs: jax.Array, costs: jax.Array, dual: bool
-) -> tuple[jax.Array, jax.Array]:
-  """Decision values [F, K, N] and whether each is that of the minimum, bool [F, K]."""
+  matrix: jax.Array, signs: jax.Array, costs: jax.Array, starts: jax.Array, dual: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Coefficients [F, K, R], values [F, K, N], and whether that is the minimum, bool [F, K]."""
   solve = functools.partial(_solve, dual=dual)
-  by_class = jax.vmap(solve, in_axes=(None, 0, 0))
-  return jax.vmap(by_class, in_axes=(None if matrix.ndim == 2 else 0, None, 0))(
-    matrix, signs, costs
-  )
+  by_class = jax.vmap(solve, in_axes=(None, 0, 0, 0))
+  by_fold = jax.vmap(by_class, in_axes=(None if matrix.ndim == 2 else 0, None, 0, 0))
+  return by_fold(matrix, signs, costs, starts)
 
 
 def _solve(
-  matrix: jax.Array, sign: jax.Array, cost: jax.Array, dual: bool
-) -> tuple[jax.Array, jax.Array]:
-  """Newton's method on one problem: [N, D + 1] or [N, N], y [N], c [N]."""
+  matrix: jax.Array, sign: jax.Array, cost: jax.Array, start: jax.Array, dual: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Newton's method on one problem: [N, D + 1] or [N, N], y [N], c [N], from a point."""
   system = _by_coefficients if dual else _by_weights
   minimise, inner = system(matrix, sign, cost)
 
@@ -156,21 +213,19 @@ def _solve(
   def step(state: _State) -> _State:
     active = inside(state.point.values)
     target = minimise(active)
-    settled = (inside(target.values) == active) | (
-      jnp.abs(1 - sign * target.values) < _AT_THE_MARGIN
-    )
-    done = jnp.all(settled)
+    # Of the training clips alone: those held out must not decide when to stop.
+    moves = jnp.where(cost > 0, jnp.abs(target.values - state.point.values), 0)
+    done = jnp.all(inside(target.values) == active) | (jnp.max(moves) < _STILL)
     length = jnp.where(done, 1.0, _line_search(state.point, target, inner, sign, cost))
     moved = jax.tree.map(lambda a, b: jnp.where(done, b, a + length * (b - a)), state.point, target)
     return _State(moved, done, state.steps + 1)
 
-  start = _Point(jnp.zeros(matrix.shape[1]), jnp.zeros(matrix.shape[0]))
   end = jax.lax.while_loop(
     lambda state: ~state.done & (state.steps < _MOST_STEPS),
     step,
-    _State(start, jnp.array(False), jnp.array(0)),
+    _State(_Point(start, matrix @ start), jnp.array(False), jnp.array(0)),
   )
-  return end.point.values, end.done
+  return *end.point, end.done
 
 
 _System = tuple[Callable[[jax.Array], _Point], Callable[[_Point, _Point], jax.Array]]

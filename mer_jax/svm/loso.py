@@ -10,7 +10,7 @@ from mer_jax import options
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.svm import features as rows_of
 from mer_jax.svm import libsvm, linear
-from mer_jax.svm.balance import BALANCES, class_weights, copies
+from mer_jax.svm.balance import BALANCES, copies
 
 KERNELS = ("linear", *libsvm.KERNELS)
 # Linear: what reproduces the published LBP-TOP rows best. Kernels: the reference on flow maps.
@@ -139,8 +139,9 @@ def everywhere(
   prediction = np.broadcast_to(present.argmax(axis=1)[:, None], values.shape[:2]).copy()
   several = present.sum(axis=1) > 1
   if several.any() and machine.kernel == "linear":
-    costs = _costs(labels, counts[several], num_classes, cost, balance)
-    values[several] = linear.decisions(rows, labels, costs, scale, shown=shown)
+    values[several] = linear.decisions(
+      rows, labels, counts[several], num_classes, cost, balance, scale, shown=shown
+    )
   elif several.any():
     values[several], prediction[several] = libsvm.decisions(
       rows, labels, counts[several], num_classes, kernel, cost, balance, scale, shown=shown
@@ -223,24 +224,6 @@ def _checked_arrays(
 def _present(labels: np.ndarray, counts: np.ndarray, num_classes: int) -> np.ndarray:
   """bool [F, K], whether a fold has clips of a class to learn from."""
   return counts.astype(bool) @ (labels[:, None] == np.arange(num_classes))
-
-
-def _costs(
-  labels: np.ndarray, counts: np.ndarray, num_classes: int, cost: float, balance: str
-) -> np.ndarray:
-  """float64 [F, K, N]: C_i of LinearSVC in the problem of each class against the rest.
-
-  LIBLINEAR weighs the class that stands against the rest; of only two classes it solves one
-  problem, in which both are weighted.
-  """
-  members = labels == np.arange(num_classes)[:, None]  # [K, N]
-  costs = np.zeros((len(counts), num_classes, len(labels)))
-  for part, count in zip(costs, counts, strict=True):
-    weights = class_weights(labels, count, num_classes, balance)
-    two = (weights > 0).sum() == 2
-    factor = weights[labels][None] if two else np.where(members, weights[:, None], 1.0)
-    part[:] = cost * count * factor * (weights > 0)[:, None]
-  return costs
 
 
 def _probabilities(decisions: np.ndarray, prediction: np.ndarray) -> np.ndarray:

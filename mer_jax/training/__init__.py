@@ -5,8 +5,9 @@ from mer_jax.training.fold import Recipe
 from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
-from mer_jax.training.loop import Plan, train
+from mer_jax.training.loop import Plan, look_epochs, train
 from mer_jax.training.program import Program, build, by_clip
+from mer_jax.training.watch import Watch
 
 __all__ = [
   "Checkpoints",
@@ -16,9 +17,11 @@ __all__ = [
   "Plan",
   "Program",
   "Recipe",
+  "Watch",
   "arrange",
   "build",
   "by_clip",
   "estimate",
+  "look_epochs",
   "train",
 ]

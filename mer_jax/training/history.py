@@ -23,15 +23,19 @@ class History:
     paths: Sequence[str | os.PathLike[str]],
     seeds: Sequence[int],
     subjects: Sequence[str],
+    ends: np.ndarray | None = None,
   ):
-    """A log at each of P `paths` of S `seeds` and F folds named after the held-out `subjects`."""
+    """A log at each of P `paths` of S `seeds` and F folds named after the held-out `subjects`.
+
+    `ends` (int [S, F]) says after which epoch each fold trains no more; None: all go on.
+    """
     self._paths = [pathlib.Path(path) for path in paths]
-    self._seeds, self._subjects = seeds, subjects
+    self._seeds, self._subjects, self._ends = seeds, subjects, ends
 
   def rewind(self, epoch: int) -> None:
     """Drops everything after `epoch`, and a last line that was cut off: those epochs come again."""
     for path in self._paths:
-      atomic.write_text(path, "".join(_lines(path, epoch)))
+      atomic.write_text(path, "".join(lines_until(path, epoch)))
 
   def append(self, chunk: int, epoch: int, step: int, sums: Sums) -> None:
     """Adds a chunk.
@@ -64,6 +68,9 @@ class History:
     for s, seed in enumerate(self._seeds):
       for f, subject in enumerate(self._subjects):
         stopped = int(sums.stopped[s, f])
+        end = when["epoch"] if self._ends is None else int(self._ends[s, f])
+        if when["epoch"] > end:
+          continue
         yield {
           **when,
           "seed": int(seed),
@@ -72,10 +79,12 @@ class History:
           "loss": _number(loss[s, f]),
           "accuracy": _number(accuracy[s, f]),
           **({} if stopped == NEVER else {"stopped_at": stopped}),
+          **({"ended_at": when["step"]} if self._ends is not None and when["epoch"] == end else {}),
         }
 
 
-def _lines(path: pathlib.Path, epoch: int) -> Iterable[str]:
+def lines_until(path: pathlib.Path, epoch: int) -> Iterable[str]:
+  """The whole lines of a log up to `epoch`, which every line names."""
   if not path.is_file():
     return
   for line in path.read_text(encoding="utf-8").splitlines(keepends=True):

@@ -16,6 +16,7 @@ from mer_jax.training.history import History
 from mer_jax.training.profile import tracing
 from mer_jax.training.program import Program
 from mer_jax.training.schedule import steps_per_epoch
+from mer_jax.training.watch import Watch
 
 
 class Plan(NamedTuple):
@@ -27,21 +28,38 @@ class Plan(NamedTuple):
     checkpoint_every: epochs between two checkpoints; the last epoch always gets one.
     profile: folder for a trace of one chunk, the second if there is one, for the first compiles;
       None: no trace.
+    what: what the bar and the message about an interruption call it.
   """
 
   epochs: int
   chunk_epochs: int = 1
   checkpoint_every: int = 10
   profile: pathlib.Path | None = None
+  what: str = "training"
 
 
-def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: History) -> FoldState:
+class Chunk(NamedTuple):
+  """Epochs `before` to `after`, dispatched: their sums, and a look at their end if it is due."""
+
+  before: int
+  after: int
+  sums: Sums
+  look: jax.Array | None
+
+
+def train(
+  program: Program,
+  plan: Plan,
+  checkpoints: Checkpoints,
+  history: History,
+  watch: Watch | None = None,
+) -> FoldState:
   """Trains every fold to the end of `plan`.
 
   In this order: (1) the newest checkpoint that can be read, or a fresh state; (2) the log is cut
   back to it; (3) chunk after chunk, each dispatched before the one before it is logged; (4) a
   checkpoint when it is due, or when a signal asks to stop. Nothing crosses between host and device
-  meanwhile that is not meant to.
+  meanwhile that is not meant to. Looks go with the log: dispatched at once, fetched a chunk late.
 
   Returns:
     The state after the last epoch, leaves [S, F', ...]: bitwise the same with and without a stop
@@ -56,20 +74,25 @@ def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: Histo
   epoch, state = checkpoints.restore(program.init, layout)
   if distributed.is_main():
     history.rewind(epoch)
-  pending: tuple[int, int, Sums] | None = None
+    if watch:
+      watch.rewind(epoch)
+  looks = set(look_epochs(plan, watch.every_epochs) if watch else [])
+  pending: Chunk | None = None
   with (
     interrupts.finishing("the chunk of epochs under way") as asked,
-    progress(plan.epochs, "training", "epoch", initial=epoch, shown=distributed.is_main()) as bar,
+    progress(plan.epochs, plan.what, "epoch", initial=epoch, shown=distributed.is_main()) as bar,
     jax.transfer_guard("disallow"),
   ):
 
-    def log(chunk: tuple[int, int, Sums] | None) -> None:
+    def log(chunk: Chunk | None) -> None:
       if chunk is None:
         return
-      before, after, sums = chunk
-      sums = jax.tree.map(lambda x: x[:, : layout.folds], distributed.fetch(sums))
+      before, after, *fetched = chunk
+      sums, look = jax.tree.map(lambda x: x[:, : layout.folds], distributed.fetch(fetched))
       if distributed.is_main():
         history.append(before // plan.chunk_epochs, after, after * per_epoch, sums)
+        if watch and look is not None:
+          watch.append(after, look)
       bar.update(after - before)
       bar.set_postfix_str(f"loss {np.sum(sums.loss) / max(np.sum(sums.steps), 1):.3f}")
 
@@ -80,8 +103,9 @@ def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: Histo
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
         state, sums = finish(program.train(state, *span))
+      look = program.predict(state) if until in looks else None
       log(pending)
-      pending = (epoch, until, sums)
+      pending = Chunk(epoch, until, sums, look)
       last = until == plan.epochs or distributed.largest(asked.signal) > 0
       if last or until // plan.checkpoint_every > epoch // plan.checkpoint_every:
         log(pending)
@@ -91,10 +115,24 @@ def train(program: Program, plan: Plan, checkpoints: Checkpoints, history: Histo
   if number := distributed.largest(asked.signal):  # whichever process it came to
     checkpoints.wait()
     raise Interrupted(
-      f"{signal.Signals(number).name} stopped the training after epoch {epoch} of"
+      f"{signal.Signals(number).name} stopped the {plan.what} after epoch {epoch} of"
       f" {plan.epochs}, which is saved. The same command goes on from there."
     )
   return state
+
+
+def look_epochs(plan: Plan, every: int) -> list[int]:
+  """The epochs after which a run looks: the ends of chunks with a multiple of `every` in them.
+
+  The last epoch always is one of them.
+  """
+  ends = [*range(plan.chunk_epochs, plan.epochs, plan.chunk_epochs), plan.epochs]
+  begins = [0, *ends[:-1]]
+  return [
+    end
+    for begin, end in zip(begins, ends, strict=True)
+    if end // every > begin // every or end == plan.epochs
+  ]
 
 
 def _chunk_to_trace(epoch: int, plan: Plan) -> int:

@@ -37,7 +37,11 @@ class Optimizer(NamedTuple):
   def _rate(self, first: jax.Array) -> optax.ScalarOrSchedule:
     if not self.decay_steps:
       return first
-    return lambda step: first * jnp.power(self.decay_rate, step // self.decay_steps)
+
+    def after(step: jax.typing.ArrayLike) -> jax.Array:
+      return first * jnp.power(self.decay_rate, jnp.asarray(step) // self.decay_steps)
+
+    return after
 
 
 def build(name: str, decay_steps: int = 0, decay_rate: float = 0.1) -> Optimizer:

@@ -25,6 +25,18 @@ from mer_jax.training.fold import Data, Fold, FoldState, Recipe, Sums
 from mer_jax.training.layout import AXIS, Layout
 
 
+class Choice(NamedTuple):
+  """What was chosen for each seed and fold, where that is not the same for all seeds.
+
+  Attributes:
+    hyper: float32 [S, F'] by name; stand in for those of Program.folds.
+    until: int32 [S, F'], see fold.Fold.
+  """
+
+  hyper: dict[str, jax.Array]
+  until: jax.Array
+
+
 class Program(NamedTuple):
   """A LOSO ready to run; all methods are pure but for the devices they run on.
 
@@ -34,8 +46,9 @@ class Program(NamedTuple):
     seeds: uint32 [S], the seeds.
     folds: identity [F'], weights [F', N] and hyper-parameters [F'] each, on the devices.
     data: all clips, on every device.
-    held_out: int32 [F', M / B', B'], the clips each fold holds out in batches of B' <= B, filled up
+    predicted: int32 [F', M / B', B'], the clips each fold predicts in batches of B' <= B, filled up
       with repetitions of clip 0.
+    choice: what differs from seed to seed; None: nothing does.
   """
 
   recipe: Recipe
@@ -43,7 +56,8 @@ class Program(NamedTuple):
   seeds: jax.Array
   folds: Fold
   data: Data
-  held_out: jax.Array
+  predicted: jax.Array
+  choice: Choice | None = None
 
   def init(self) -> FoldState:
     """The first state of every fold, leaves [S, F', ...]."""
@@ -59,12 +73,28 @@ class Program(NamedTuple):
     span = distributed.put(
       np.array([first_step, first_step + num_steps], np.int32), self.layout.replicated
     )
-    args = self.seeds, self.folds, self.data, span, self._spelled(state)
+    args = self.seeds, self.folds, self.data, span, self._spelled(state), self.choice
     return _train(self.recipe, self.layout, *args)
 
   def predict(self, state: FoldState) -> jax.Array:
-    """Probabilities of held-out clips, float32 [S, F', M, K], rows in the order of `held_out`."""
-    return _predict(self.recipe, self.layout, self.held_out, self.data, self._spelled(state))
+    """Probabilities of clips, float32 [S, F', M, K], in the order of `predicted`."""
+    return _predict(self.recipe, self.layout, self.predicted, self.data, self._spelled(state))
+
+  def choosing(self, hyper: Mapping[str, np.ndarray], until: np.ndarray) -> "Program":
+    """The same program with hyper-parameters and an end for each seed and fold.
+
+    Args:
+      hyper: float [S, F] for every name in folds.hyper.
+      until: int [S, F], the steps after which a fold stays as it is.
+    """
+
+    def padded(values, dtype) -> jax.Array:
+      dummies = ((0, 0), (0, self.layout.padded - self.layout.folds))
+      whole = np.pad(np.asarray(values, dtype), dummies, "edge")
+      return distributed.put(whole, self.layout.by_seed_and_fold)
+
+    own = {name: padded(hyper[name], np.float32) for name in self.folds.hyper}
+    return self._replace(choice=Choice(own, padded(until, np.int32)))
 
   def _spelled(self, state: FoldState) -> FoldState:
     """The same arrays with their sharding written one way.
@@ -83,6 +113,10 @@ def build(
   inputs: dict[str, np.ndarray],
   labels: np.ndarray,
   hyper: Mapping[str, Sequence[float]],
+  *,
+  predicted: np.ndarray | None = None,
+  most: int = 0,
+  fewest: int = 0,
 ) -> Program:
   """Puts clips and folds on the devices.
 
@@ -95,6 +129,10 @@ def build(
     inputs: arrays [N, ...].
     labels: int [N].
     hyper: P values of each hyper-parameter, one for each setting; see fold.Fold.
+    predicted: bool [F, N], True where fold f predicts clip n; None: those that it holds out.
+    most, fewest: clips that a fold predicts at the most, and learns from at the least. They decide
+      how the program is compiled, and with that the last bits of results, so give them where the
+      masks follow from labels; 0: as the masks have it.
 
   Raises:
     DataError: an input is not finite.
@@ -104,6 +142,8 @@ def build(
   dummies = layout.padded - layout.folds
   names = [*(list(fold_names) * settings), *(f"dummy {i}" for i in range(dummies))]
   identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
+  predicted = np.tile(held_out if predicted is None else predicted, (settings, 1))
+  most = most or int(predicted.sum(axis=1).max())
   held_out = np.tile(held_out, (settings, 1))
   weights = np.zeros((layout.padded, len(labels)), np.float32)
   weights[: layout.folds] = ~held_out
@@ -111,7 +151,7 @@ def build(
     name: np.pad(np.repeat(np.asarray(values, np.float32), len(fold_names)), (0, dummies), "edge")
     for name, values in hyper.items()
   }
-  fewest = int((~held_out).sum(axis=1).min())
+  fewest = fewest or int((~held_out).sum(axis=1).min())
   put = distributed.put
   return Program(
     recipe=recipe._replace(fewest=fewest),
@@ -126,7 +166,7 @@ def build(
       {name: put(array, layout.replicated) for name, array in inputs.items()},
       put(np.asarray(labels, np.int32), layout.replicated),
     ),
-    held_out=put(_batches(held_out, layout.padded, recipe.batch_size), layout.by_fold),
+    predicted=put(_batches(predicted, most, layout.padded, recipe.batch_size), layout.by_fold),
   )
 
 
@@ -157,14 +197,13 @@ def _check_finite(inputs: dict[str, np.ndarray]) -> None:
       )
 
 
-def _batches(held_out: np.ndarray, folds: int, batch_size: int) -> np.ndarray:
-  """The clips each fold holds out, int32 [folds, batches, clips a batch]."""
-  most = int(held_out.sum(axis=1).max())
+def _batches(predicted: np.ndarray, most: int, folds: int, batch_size: int) -> np.ndarray:
+  """The clips each fold predicts, `most` or fewer, int32 [folds, batches, clips a batch]."""
   # Never more clips at once than a training batch has: what fitted then fits now.
   batches = -(-most // batch_size)
   index = np.zeros((folds, batches * -(-most // batches)), np.int32)
-  for row, holds in zip(index, held_out, strict=False):
-    clips = np.flatnonzero(holds)
+  for row, chosen in zip(index, predicted, strict=False):
+    clips = np.flatnonzero(chosen)
     row[: len(clips)] = clips
   return index.reshape(folds, batches, -1)
 
@@ -195,8 +234,8 @@ def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=6)
-def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state):
-  def local(seeds, folds, data, span, state):
+def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, choice):
+  def local(seeds, folds, data, span, state, choice):
     def of_block(seed, block):
       folds, state = block
       key = jax.random.key(seed)
@@ -212,20 +251,21 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state):
 
       return jax.lax.fori_loop(span[0], span[1], body, (state, sums))
 
-    def of_seed(seed_and_state):
-      seed, state = seed_and_state
-      blocks = _split(layout, (folds, state))
+    def of_seed(args):
+      seed, state, choice = args
+      own = folds._replace(**choice._asdict()) if choice else folds
+      blocks = _split(layout, (own, state))
       return _join(jax.lax.map(partial(of_block, seed), blocks))
 
-    return jax.lax.map(of_seed, (seeds, state), batch_size=layout.seeds_at_once)
+    return jax.lax.map(of_seed, (seeds, state, choice), batch_size=layout.seeds_at_once)
 
-  specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS)
-  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state)
+  specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS, SEEDS_FOLDS)
+  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, choice)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _predict(recipe: Recipe, layout: Layout, held_out, data, state):
-  def local(held_out, data, state):
+def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
+  def local(predicted, data, state):
     def of_fold(args):
       fold_state, clips = args
 
@@ -234,10 +274,10 @@ def _predict(recipe: Recipe, layout: Layout, held_out, data, state):
 
       return jax.lax.map(of_batch, clips).reshape(-1, recipe.num_classes)
 
-    return jax.lax.map(lambda state: jax.lax.map(of_fold, (state, held_out)), state)
+    return jax.lax.map(lambda state: jax.lax.map(of_fold, (state, predicted)), state)
 
   specs = (FOLDS, ALL, SEEDS_FOLDS)
-  return _sharded(layout, local, specs, SEEDS_FOLDS)(held_out, data, state)
+  return _sharded(layout, local, specs, SEEDS_FOLDS)(predicted, data, state)
 
 
 def _split(layout: Layout, tree):

@@ -33,7 +33,7 @@ BASE = (
   *("distributed", "interrupts"),
 )
 # Beside the list: they serve the experiment, and may know what stands above it.
-BESIDE = ("settings", "sweep", "workdir", "learning")
+BESIDE = ("settings", "sweep", "workdir", "learning", "selection")
 # What runs whole experiments.
 WHOLE = ("experiment", "rehearsal", "tables", "study", "classify", "main")
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_RUN = 320, 60, 80

@@ -327,6 +327,19 @@ def test_predictions_of_several_seeds(tmp_path):
   assert again.verdicts[0].produced_by[0].formula == f"pooled macro F1, seed {best + 1} of 3 alone"
 
 
+def test_predictions_of_corpora_held_out(tmp_path):
+  made = predictions(official_rows(), (0,))
+  write_csv(tmp_path / "subjects.csv", made)
+  write_csv(tmp_path / "corpora.csv", made._replace(fold=made.dataset))
+  subjects, corpora = audit.examine(
+    [tmp_path / "subjects.csv", tmp_path / "corpora.csv"], split=SPLIT
+  )
+  assert corpora.values == subjects.values
+  assert corpora.coverage == subjects.coverage
+  (told,) = set(corpora.remarks) - set(subjects.remarks)
+  assert told.startswith("Its folds are no subjects")
+
+
 def test_parts_are_pooled(tmp_path, ststnet):
   paths = []
   for dataset in ("casme2", "samm", "smic"):

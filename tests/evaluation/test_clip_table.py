@@ -36,6 +36,17 @@ def test_equal_names_in_two_datasets_are_two_subjects():
   assert clip_table.by_subject(run).dataset.tolist() == ["casme2"] * 4 + ["samm"] * 4
 
 
+def test_folds_that_are_corpora_leave_the_subjects_as_they_are():
+  run = experiments.run(people=8, datasets=("casme2", "samm"))
+  whole = run._replace(fold=run.dataset)
+  assert len(np.unique(clip_table.fold_ids(run))) == 8
+  np.testing.assert_array_equal(clip_table.fold_ids(whole), (run.dataset == "samm").astype(int))
+  for ours, theirs in zip(clip_table.by_subject(whole), clip_table.by_subject(run), strict=True):
+    np.testing.assert_array_equal(ours, theirs)
+  inside = run.dataset == "samm"
+  assert set(clip_table.rows(whole, inside).fold) == {"samm"}
+
+
 def test_what_was_not_predicted_at_all_is_left_out():
   run = experiments.run(people=9, seeds=3)
   run.prediction[1] = -1
@@ -47,6 +58,13 @@ def test_what_was_not_predicted_at_all_is_left_out():
   assert (found.prediction[0, found.subject == "s004"] == -1).all()
   for field in (found.dataset, found.clip, found.label, found.prediction[1]):
     assert len(field) == len(found.subject)
+
+
+def test_seeds_with_other_folds_are_refused():
+  listed = experiments.predictions(experiments.run(people=4, seeds=2))
+  listed = listed._replace(fold=np.where(listed.seed == 0, "casme2", listed.subject))
+  with pytest.raises(DataError, match="seeds 0 and 1 held out different folds"):
+    clip_table.clip_table(listed)
 
 
 def test_seeds_over_other_clips_are_refused():

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from mer_jax.clips import Clips
 from mer_jax.errors import DataError, WorkdirError
+from mer_jax.evaluation import folds
 from mer_jax.evaluation.megc_log import write_megc_log, write_megc_logs
 from mer_jax.evaluation.predictions import (
   Predictions,
@@ -15,11 +16,13 @@ from mer_jax.evaluation.predictions import (
   made,
   predictions_of,
   read_csv,
+  select,
   write_csv,
 )
 from mer_jax.protocols import Split
 
 HEADER = "seed,dataset,subject,clip,label,prediction,p_negative,p_positive"
+FOLD_HEADER = HEADER.replace("clip", "clip,fold")
 GOOD = "0,casme2,sub01,EP02_01f,1,0,0.75,0.25"
 # Commas, quotes and blanks included; NumPy would drop a trailing NUL.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=8)
@@ -60,6 +63,7 @@ def arbitrary(draw):
     np.where(gap, -1, draw(classes)),
     np.where(gap[:, None], np.float32(np.nan), p),
     tuple(draw(st.lists(NAMES, min_size=k, max_size=k, unique=True))),
+    draw(st.none() | st.lists(NAMES, min_size=r, max_size=r).map(np.array)),
   )
 
 
@@ -80,6 +84,8 @@ def test_round_trip_is_exact(tmp_path, predictions):
   assert found.class_names == predictions.class_names
   np.testing.assert_array_equal(found.label, predictions.label[order])
   np.testing.assert_array_equal(found.prediction, predictions.prediction[order])
+  sent = (folds.names(p.dataset, p.subject, p.fold) for p in (found, select(predictions, order)))
+  np.testing.assert_array_equal(*sent)
   assert found.probabilities.dtype == np.float32
   there = made(found)
   assert found.probabilities[there].tobytes() == predictions.probabilities[order][there].tobytes()
@@ -122,6 +128,7 @@ def test_predictions_of_a_split():
   )
   p = np.array([[[0.2, 0.8], [0.5, 0.5]], [[0.6, 0.4], [0.1, 0.9]]], np.float32)
   found = predictions_of([3, 9], split, p)
+  assert found.fold is None
   assert list(zip(*found[:6], strict=True)) == [
     (3, "casme2", "sub01", "EP02_01f", 1, 1),
     (3, "smic", "s03", "s03_po_01", 0, 0),
@@ -130,6 +137,9 @@ def test_predictions_of_a_split():
   ]
   np.testing.assert_array_equal(found.probabilities, p.reshape(4, 2))
   check(found)
+  whole = predictions_of([3, 9], split._replace(fold_names=("casme2", "smic")), p)
+  assert whole.fold.tolist() == ["casme2", "smic"] * 2
+  check(whole)
   p[1, 0] = np.nan
   stopped = predictions_of([3, 9], split, p)
   np.testing.assert_array_equal(stopped.prediction, [1, 0, -1, 1])
@@ -167,6 +177,62 @@ def test_text_of_the_file(tmp_path):
     "0,casme2,sub10,a,0,0,0.5,0.5",
     "0,smic,s02,b,1,1,0.100000001,0.899999976",
   ]
+
+
+def by_corpus(predictions: Predictions) -> Predictions:
+  return predictions._replace(fold=predictions.dataset.copy())
+
+
+def test_folds_that_are_corpora_stand_behind_the_clip(tmp_path):
+  write_csv(tmp_path / "predictions.csv", by_corpus(small(seeds=(0,))))
+  assert (tmp_path / "predictions.csv").read_text().splitlines() == [
+    FOLD_HEADER,
+    "0,casme2,sub02,a,casme2,1,0,0.899999976,0.100000024",
+    "0,casme2,sub10,a,casme2,0,0,0.5,0.5",
+    "0,smic,s02,b,smic,1,1,0.100000001,0.899999976",
+  ]
+  assert read_csv(tmp_path / "predictions.csv").fold.tolist() == ["casme2", "casme2", "smic"]
+
+
+def test_folds_that_are_subjects_need_no_column(tmp_path):
+  predictions = small()
+  named = [f"{d}/{s}" for d, s in zip(predictions.dataset, predictions.subject, strict=True)]
+  write_csv(tmp_path / "plain.csv", predictions)
+  write_csv(tmp_path / "named.csv", predictions._replace(fold=np.array(named)))
+  text = (tmp_path / "plain.csv").read_text()
+  assert (tmp_path / "named.csv").read_text() == text
+  first, *lines = (line.split(",") for line in text.splitlines())
+  rows = [[*first[:4], "fold", *first[4:]]]
+  rows += [[*line[:4], f"{line[1]}/{line[2]}", *line[4:]] for line in lines]
+  (tmp_path / "column.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+  found = read_csv(tmp_path / "column.csv")
+  assert found.fold is None
+  np.testing.assert_array_equal(found.prediction, read_csv(tmp_path / "plain.csv").prediction)
+
+
+def test_one_fold_that_is_no_subject_brings_the_column(tmp_path):
+  predictions = small(seeds=(0,))
+  fold = np.array(["smic/s02", "casme2/sub10", "both"])
+  write_csv(tmp_path / "predictions.csv", predictions._replace(fold=fold))
+  found = read_csv(tmp_path / "predictions.csv")
+  assert found.fold.tolist() == ["both", "casme2/sub10", "smic/s02"]
+  assert folds.held_out(found.dataset, found.subject, found.fold) == folds.OTHER
+
+
+@pytest.mark.parametrize(
+  ("line", "message"),
+  [
+    ("0,casme2,sub01,EP02_01f,1,0,0.75,0.25", "8 fields; expected 9"),
+    ("0,casme2,sub01,EP02_01f,,1,0,0.75,0.25", "the fold is ''"),
+    ("0,casme2,sub01,EP02_01f,casme2,,0,0.75,0.25", "label is ''"),
+    ("0,smic,s02,b,other,1,0,0.75,0.25", "already stand in line 2"),
+  ],
+)
+def test_a_bad_line_with_a_fold_is_named(tmp_path, line, message):
+  path = tmp_path / "predictions.csv"
+  path.write_text("\n".join([FOLD_HEADER, "0,smic,s02,b,smic,1,1,0.25,0.75", line]) + "\n")
+  with pytest.raises(DataError, match=f"line 3: .*{message}"):
+    read_csv(path)
 
 
 @pytest.mark.parametrize(
@@ -209,6 +275,8 @@ def test_a_bad_line_is_named(tmp_path, line, message):
     (HEADER.replace("clip", "video") + "\n" + GOOD, "line 1: the header"),
     ("seed,dataset,subject,clip,label,prediction\n", "line 1: the header"),
     (HEADER.replace("p_positive", "positive") + "\n" + GOOD, "line 1: the header"),
+    (HEADER.replace("label", "label,fold") + "\n" + GOOD, "perhaps fold behind clip"),
+    (HEADER + ",fold\n" + GOOD, "perhaps fold behind clip"),
     (HEADER.replace("p_positive", "p_negative") + "\n" + GOOD, "share a name"),
     (HEADER + "\n", "no prediction"),
     (HEADER + '\n0,casme2,"sub01', "not a csv file"),
@@ -257,6 +325,12 @@ def test_absent_file(tmp_path):
     ({"class_names": ("a", "a")}, "share a name"),
     ({"class_names": ("a", "b\n")}, r"name 'b\\n' holds a line break"),
     ({"clip": np.array(["a\rb"] * 6)}, r"name 'a\\rb' holds a line break"),
+    ({"fold": np.array(["a\nb"] * 6)}, r"name 'a\\nb' holds a line break"),
+    ({"fold": np.array(["smic"] * 5)}, r"fold has the shape \(5,\); expected \(6,\)"),
+    (
+      {"fold": np.array(["smic", ""] * 3)},
+      r"fold of casme2/sub10/a \(seed 0\) is ''; expected the",
+    ),
   ],
 )
 def test_contradictions_are_not_written(tmp_path, change, message):

@@ -8,6 +8,7 @@ from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation import metrics
 from mer_jax.evaluation.predictions import Predictions, read_csv, select, write_csv
 from mer_jax.evaluation.summary import fold_ids, summarise, write_json
+from mer_jax.evaluation.summary import stopped as stopped_folds
 
 NAMES = ("negative", "positive", "surprise")
 
@@ -96,6 +97,38 @@ def test_folds_are_subjects_of_a_dataset_not_names():
   for fold in np.unique(folds):
     rows = folds == fold
     assert len(set(zip(predictions.dataset[rows], predictions.subject[rows], strict=True))) == 1
+
+
+def by_corpus(predictions) -> Predictions:
+  return predictions._replace(fold=predictions.dataset)
+
+
+def test_folds_that_are_corpora_change_what_is_over_folds_alone():
+  predictions = made_up(seeds=2)
+  found, subjects = summarise(by_corpus(predictions)), summarise(predictions)
+  assert (found["folds"], found["held_out"]) == (2, "dataset")
+  assert "held_out" not in subjects
+  each = found["per_dataset"].values()
+  for key in metrics.SCORES:
+    mean = found["fold_mean"]["absent_as_0"][key]
+    assert mean == pytest.approx(np.mean([entry[key] for entry in each]))
+  over_folds = ("folds", "held_out", "fold_mean", "per_seed")
+  assert {k: v for k, v in found.items() if k not in over_folds} == {
+    k: v for k, v in subjects.items() if k not in over_folds
+  }
+
+
+def test_a_corpus_that_was_stopped_is_one_fold(tmp_path):
+  predictions = stopped(made_up(seeds=2), *((8, "samm", f"s{i}") for i in range(6)))
+  found = summarise(by_corpus(predictions))
+  assert [entry["subject"] for entry in found["missing"]] == [f"s{i}" for i in range(6)]
+  assert {entry["fold"] for entry in found["missing"]} == {"samm"}
+  assert stopped_folds(found) == [(8, "samm")]
+  subjects = summarise(predictions)
+  assert stopped_folds(subjects) == [(8, f"samm/s{i}") for i in range(6)]
+  assert all(set(entry) == {"seed", "dataset", "subject", "clips"} for entry in subjects["missing"])
+  write_csv(tmp_path / "predictions.csv", by_corpus(predictions))
+  assert summarise(read_csv(tmp_path / "predictions.csv")) == found
 
 
 def test_majority_is_what_a_constant_gets():

@@ -151,6 +151,20 @@ def test_gaps_are_left_out_of_all_runs(leave):
   assert content["runs"][1]["scores"]["uf1"]["mean"] == pytest.approx(pooled["uf1"])
 
 
+def test_runs_with_corpora_held_out(leave):
+  whole = [predictions(model=i) for i in range(2)]
+  plain = compare.compare([leave(f"s{i}", run) for i, run in enumerate(whole)])
+  runs = [leave(f"c{i}", run._replace(fold=run.dataset)) for i, run in enumerate(whole)]
+  found = compare.compare(runs)
+  for key in ("clips", "subjects", "remarks"):
+    assert found[key] == plain[key]
+  for ours, theirs in zip(found["comparisons"], plain["comparisons"], strict=True):
+    assert ours["scores"] == theirs["scores"]
+  mixed = compare.compare([leave("s", whole[0]), *runs])
+  (told,) = mixed["remarks"]
+  assert told.startswith("c0, c1: the folds are others than in s,")
+
+
 def test_few_subjects_are_told(leave):
   runs = [leave(str(i), predictions(model=i, people=5)) for i in range(2)]
   content = compare.compare(runs)

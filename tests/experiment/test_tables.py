@@ -87,6 +87,7 @@ def test_measured_and_published_numbers_never_mix(config, fake, tmp_path):
     pooled = found[row["row"]][row["dataset"]]["pooled"]
     for key in ("accuracy", "uf1", "uar"):
       assert float(row[key]) == pooled[key]
+      assert [float(row[f"{key}_low"]), float(row[f"{key}_high"])] == pooled["interval"][key]
     number = numbers.get((row["row"], row["dataset"]))
     assert row["published_accuracy"] == ("" if number is None else str(number.accuracy))
     assert row["seconds"]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_jax.errors import ConfigError
-from mer_jax.inputs import make
-from mer_jax.inputs.flow import MOTION_UNIT, STRAIN_UNIT, strain
+from mer_jax.inputs import cache, make
+from mer_jax.inputs.flow import MOTION_UNIT, SCALINGS, STRAIN_UNIT, strain
 from mer_jax.inputs.optical_flow import METHODS
 from mer_jax.inputs.threads import one_thread_in_opencv
 
@@ -136,6 +136,28 @@ def test_small_frames_are_refused_unless_allowed():
   assert make("flow", drawn([3], size=48), allow_small=True)["image"].shape == (1, 28, 28, 3)
   with pytest.raises(ConfigError, match=r"at least 16 x 16 pixels; these are 8 x 8"):
     make("flow", drawn([3], size=8), allow_small=True)
+
+
+def test_the_maps_are_shared_by_all_scalings_and_no_other_option(texture, tmp_path, monkeypatch):
+  computed, method = [], METHODS["dis"]
+
+  def counted(before, after):
+    computed.append(before)
+    return method(before, after)
+
+  monkeypatch.setitem(METHODS, "dis", counted)
+  clips = filmed(texture, *smile(2.0))
+  alone = {scaling: make("flow", clips, scaling=scaling)["image"] for scaling in SCALINGS}
+  computed.clear()
+  with cache.keeping(tmp_path):
+    for scaling in (*SCALINGS, *SCALINGS):
+      assert np.array_equal(make("flow", clips, scaling=scaling)["image"], alone[scaling])
+    assert len(computed) == 1
+    small = make("flow", clips, size=7)["image"]
+    moved = make("flow", clips, head_motion="affine")["image"]
+    assert len(computed) == 3
+  assert small.shape == (1, 7, 7, 3)
+  assert not np.array_equal(moved, alone["minmax"])
 
 
 def test_opencvs_threads_change_nothing_and_are_given_back(texture):

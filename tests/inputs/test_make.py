@@ -8,7 +8,7 @@ from drawn_frames import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_jax import inputs
+from mer_jax import inputs, models
 from mer_jax.clips import FLOW_MAPS, GRAY
 from mer_jax.errors import ConfigError
 
@@ -39,6 +39,12 @@ SETTINGS = {
     {"num_frames": 4, "size": 5, "allow_small": True, "truncate": "last", "head_motion": "affine"},
   ),
   "flow_maps": ({}, {"index": 1}),
+  "apex_frame": ({"size": 5}, {"size": 11, "standardise": "clip"}),
+  "pooled_flow": (
+    {"num_frames": 6, "allow_small": True},
+    {"num_frames": 3, "grid": 5, "method": "dis", "allow_small": True},
+  ),
+  "apex_and_pooled_flow": ({"size": 5, "num_frames": 4, "grid": 2, "allow_small": True},),
   "hoof": (
     {"flows": 3, "allow_small": True},
     {"flows": 2, "bins": 4, "blocks": 2, "symmetric": False, "method": "dis", "allow_small": True},
@@ -52,13 +58,23 @@ SETTINGS = {
     {"radii": (1, 1, 2), "neighbours": 4, "blocks": 2, "num_frames": 6, "resample": "tim_smooth"},
   ),
 }
-CHANNELS = {"padded_frames": 1, "onset_difference": 1, "flow_sequence": 3}
+CHANNELS = {
+  "padded_frames": 1,
+  "onset_difference": 1,
+  "flow_sequence": 3,
+  "flow": 3,
+  "flow_maps": 3,
+  "apex_frame": 1,
+  "apex_and_pooled_flow": 1,
+}
+# Their frames may be as small as 16 pixels, where allowed.
+OF_FLOW = ("flow", "flow_sequence", "hoof", "bi_woof", "pooled_flow", "apex_and_pooled_flow")
 CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]]
 
 
 def clips_for(name: str, lengths=(5, 9, 2, 6), seed=0):
   channels = FLOW_MAPS if name == "flow_maps" else GRAY
-  size = 16 if name in ("flow", "flow_sequence", "hoof", "bi_woof") else 8
+  size = 16 if name in OF_FLOW else 8
   return drawn(list(lengths), size=size, seed=seed, channels=channels)
 
 
@@ -85,12 +101,18 @@ def test_shapes_and_types(name, options):
     assert len(made["features"]) == 4
     assert made["features"].dtype == np.float32
     assert np.all(np.isfinite(made["features"]))
-  elif "image" in made:
-    assert list(made) == ["image"]
-    assert made["image"].shape == (4, *(options.get("size", 8),) * 2, 3)
-    assert made["image"].dtype == np.float32
-    assert np.all(np.isfinite(made["image"]))
+  elif "image" in made or "motion" in made:
+    shapes = {
+      "image": (4, *(options.get("size", 8),) * 2, CHANNELS.get(name)),
+      "motion": (4, options.get("num_frames"), 2 * options.get("grid", 8) ** 2),
+    }
+    assert list(made) == [array for array in shapes if name in models.INPUTS_GIVING[array]]
+    for array, values in made.items():
+      assert values.shape == shapes[array]
+      assert values.dtype == np.float32
+      assert np.all(np.isfinite(values))
   else:
+    assert name in models.INPUTS_GIVING["frames"]
     sides = (options["size"],) * 2
     assert made["frames"].shape == (4, options["num_frames"], *sides, CHANNELS[name])
     assert made["frames"].dtype == np.float32
@@ -137,6 +159,11 @@ def test_channels_that_do_not_fit_are_refused_with_what_fits():
     ("flow_sequence", "method", "tvl1", r"Known: dis, farneback, tv_l1"),
     ("flow_sequence", "pad", "both", r"Known: post, pre"),
     ("flow_sequence", "scaling", "minmax", r"Unknown option of the input flow_sequence 'scaling'"),
+    ("apex_frame", "standardise", "all", r"Known: clip, none"),
+    ("apex_frame", "size", 0, r"size must be a whole number of at least 1; got 0"),
+    ("pooled_flow", "grid", 0, r"grid must be a whole number of at least 1; got 0"),
+    ("pooled_flow", "method", "tvl1", r"Known: dis, farneback, tv_l1"),
+    ("apex_and_pooled_flow", "num_frames", 0, r"num_frames must be a whole number of at least 1"),
     ("flow_maps", "index", -1, r"index must be a whole number of at least 0; got -1"),
     ("flow", "clips", 3, r"Unknown option of the input flow 'clips'"),
     ("flow", "sise", 3, r"Did you mean 'size'\? Known: allow_small, head_motion, method"),

@@ -5,7 +5,7 @@ import pytest
 from moved_textures import affine, moved, texture
 from skimage.registration import optical_flow_tvl1
 
-from mer_jax.errors import DataError
+from mer_jax.errors import ConfigError, DataError
 from mer_jax.inputs import tv_l1 as module
 from mer_jax.inputs.tv_l1 import tv_l1
 
@@ -162,3 +162,17 @@ def test_no_pairs_give_no_flow():
 def test_what_is_no_pair_of_frames_is_refused(before, after, message):
   with pytest.raises(DataError, match=message):
     tv_l1(before, after)
+
+
+@pytest.mark.parametrize(
+  ("parameters", "message"),
+  [
+    ({"attachment": 0.0}, r"attachment must be a finite number above 0; got 0\.0"),
+    ({"tightness": float("nan")}, r"tightness must be a finite number above 0; got nan"),
+    ({"warps": 0}, r"warps must be a whole number of at least 1; got 0"),
+    ({"iterations": 2.5}, r"iterations must be a whole number of at least 1; got 2\.5"),
+  ],
+)
+def test_parameters_out_of_range_are_refused(parameters, message):
+  with pytest.raises(ConfigError, match=message):
+    tv_l1(np.zeros((1, 9, 9)), np.zeros((1, 9, 9)), **parameters)

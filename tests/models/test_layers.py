@@ -129,6 +129,62 @@ def test_pooling_cuts_a_window_to_a_short_axis():
   np.testing.assert_allclose(layers.avg_pool(x, (2, 2)), x.reshape(1, 1, 2, 2, 2).mean(3))
 
 
+@settings(max_examples=12, deadline=None)
+@given(h=st.integers(3, 9), w=st.integers(3, 9), window=st.integers(2, 3), stride=st.integers(1, 2))
+def test_overlapping_max_pool_is_caffes(h, w, window, stride):
+  """Windows begin at multiples of the stride; the last one is the first to reach the end."""
+  x = normal(2, h, w, 3, seed=h * 10 + w)
+  starts = [[*range(0, n - window + stride, stride)] for n in (h, w)]
+  expected = np.stack(
+    [
+      np.stack([x[:, i : i + window, j : j + window].max((1, 2)) for j in starts[1]], axis=1)
+      for i in starts[0]
+    ],
+    axis=1,
+  )
+  pooled = jax.jit(lambda x: layers.max_pool_overlapping(x, window, stride))(x)
+  np.testing.assert_array_equal(pooled, expected)
+
+
+def test_overlapping_max_pool_sends_each_gradient_to_the_places_of_its_maxima():
+  x = np.zeros((1, 5, 5, 1), np.float32)
+  x[0, 2, 2] = 1  # in all four windows
+  x[0, 0, 4] = 2  # in one of them, where it is larger
+  of_x = jax.grad(lambda x: layers.max_pool_overlapping(x, 3, 2).sum())(x)
+  expected = np.zeros_like(x)
+  expected[0, 2, 2], expected[0, 0, 4] = 3, 1
+  np.testing.assert_array_equal(of_x, expected)
+
+
+def test_overlapping_max_pool_refuses_what_holds_no_window():
+  with pytest.raises(ValueError, match="too short"):
+    layers.max_pool_overlapping(normal(1, 1, 5, 1), 3, 2)
+
+
+def test_l2_normalise_gives_length_one_and_a_bounded_slope_at_zero():
+  x = 5 * normal(4, 6)
+  y = np.asarray(layers.l2_normalise(x))
+  np.testing.assert_allclose(np.linalg.norm(y, axis=-1), 1, rtol=1e-4)
+  np.testing.assert_allclose(y * np.linalg.norm(x, axis=-1, keepdims=True), x, rtol=1e-4)
+  slope = jax.grad(lambda x: layers.l2_normalise(x)[0])(jnp.zeros(6))
+  np.testing.assert_allclose(slope, [100, 0, 0, 0, 0, 0], rtol=1e-5)
+
+
+def test_batch_norm_without_bias_averages_what_it_has_seen():
+  norm, ones = layers.BatchNorm(3, momentum=0.9, debias=True), np.ones(5, np.float32)
+  batches = [3 * normal(5, 4, 3, seed=seed) + seed for seed in range(3)]
+  variables = norm.init(KEY, batches[0], ones, train=False)
+  for x in batches:
+    for weights in (0 * ones, ones):  # a batch without an example that counts is none
+      _, changed = norm.apply(variables, x, weights, train=True, mutable=["batch_stats"])
+      variables = {**variables, **changed}
+  shares = np.array([0.81, 0.9, 1]) / 2.71
+  stats = variables["batch_stats"]
+  for name, moment in (("mean", np.mean), ("var", np.var)):
+    expected = shares @ np.stack([moment(x, axis=(0, 1)) for x in batches])
+    np.testing.assert_allclose(stats[name], expected, rtol=1e-5)
+
+
 def test_batch_norm_counts_only_what_has_weight():
   x, weights = normal(6, 4, 5, 3), np.float32([1, 0, 2, 0, 1, 1])
   norm = layers.BatchNorm(3)
@@ -208,6 +264,20 @@ def lstm_by_hand(params, x, mask):
         h = sigmoid(o) * np.tanh(c)
     out.append(h)
   return np.stack(out)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_states_of_an_lstm_are_the_last_ones_of_shorter_sequences(masked):
+  x = normal(3, 5, 4)
+  mask = np.arange(5)[None] < np.array([5, 3, 1])[:, None] if masked else None
+  lstm = layers.LSTM(6, sequences=True)
+  variables = lstm.init(KEY, x)
+  states = lstm.apply(variables, x, mask)
+  assert states.shape == (3, 5, 6)
+  for t in range(5):
+    until = None if mask is None else mask[:, : t + 1]
+    last = layers.LSTM(6).apply(variables, x[:, : t + 1], until)
+    np.testing.assert_allclose(states[:, t], last, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -138,6 +138,25 @@ def test_a_model_and_an_input_that_do_not_fit_say_so():
     models.check_input("ststnet", models.build("ststnet", 3, {}), "padded_frames", {"frames"})
 
 
+@pytest.mark.parametrize(
+  ("name", "options", "given", "says"),
+  [
+    ("ststnet", {}, {"motion"}, r"reads 'image' .* gives 'motion'. Inputs that fit: flow, flow_m"),
+    ("atnet", {}, {"image"}, r"'image', 'motion' .* gives 'image'. .*: apex_and_pooled_flow\.$"),
+    ("atnet", {"stream": "temporal"}, {"image"}, r"Inputs that fit: pooled_flow, apex_and_p"),
+  ],
+)
+def test_inputs_that_fit_are_named(name, options, given, says):
+  with pytest.raises(ConfigError, match=says):
+    models.check_input(name, models.build(name, 3, options), "another", given)
+
+
+def test_a_model_may_leave_an_array_aside():
+  for stream in ("spatial", "temporal", "fusion"):
+    model = models.build("atnet", 3, {"stream": stream})
+    models.check_input("atnet", model, "apex_and_pooled_flow", {"image", "motion"})
+
+
 def test_grid_means_are_means_of_cells_that_share_no_pixel():
   frames = np.random.default_rng(0).random((1, 2, 20, 9, 3), np.float32)
   got = np.asarray(parallel._grid_means(frames, 8))

@@ -13,16 +13,25 @@ T, B, H = 5, 3, 4
 
 
 def plain_last_state(projected, recurrent, counts):
+  return plain_states(projected, recurrent, counts)[-1]
+
+
+def plain_states(projected, recurrent, counts):
   def step(state, inputs):
     (h, c), (gates, valid) = state, inputs
     i, f, g, o = jnp.split(gates + h @ recurrent, 4, axis=-1)
     new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     new_h = jax.nn.sigmoid(o) * jnp.tanh(new_c)
     valid = valid[:, None]
-    return (jnp.where(valid, new_h, h), jnp.where(valid, new_c, c)), None
+    h = jnp.where(valid, new_h, h)
+    return (h, jnp.where(valid, new_c, c)), h
 
   zero = jnp.zeros((projected.shape[1], recurrent.shape[0]))
-  return lax.scan(step, (zero, zero), (projected, counts))[0][0]
+  return lax.scan(step, (zero, zero), (projected, counts))[1]
+
+
+PLAIN = {recurrence.last_state: plain_last_state, recurrence.states: plain_states}
+every_walk = pytest.mark.parametrize("walk", PLAIN, ids=["last_state", "states"])
 
 
 MASKS = {
@@ -32,24 +41,27 @@ MASKS = {
 }
 
 
-def check(batched, counts, arguments):
+def check(walk, batched, counts, arguments):
   """Whether values and gradients of both are jax's; `counts` is the same for all folds."""
   got, expected = (
     of_each_fold(scalar(function, counts), batched, arguments, (0, 1))
-    for function in (recurrence.last_state, plain_last_state)
+    for function in (walk, PLAIN[walk])
   )
   close(got, expected)
 
 
+@every_walk
 @pytest.mark.parametrize("mask", MASKS)
-def test_the_last_state_and_its_gradients(mask):
-  check([], MASKS[mask], arguments_of([], [(T, B, 4 * H), (H, 4 * H)]))
+def test_the_states_and_their_gradients(walk, mask):
+  check(walk, [], MASKS[mask], arguments_of([], [(T, B, 4 * H), (H, 4 * H)]))
 
 
-def test_of_a_single_step():
-  check([], MASKS["all"][:1], arguments_of([], [(1, B, 4 * H), (H, 4 * H)]))
+@every_walk
+def test_of_a_single_step(walk):
+  check(walk, [], MASKS["all"][:1], arguments_of([], [(1, B, 4 * H), (H, 4 * H)]))
 
 
+@every_walk
 @pytest.mark.parametrize(
   "batched",
   [
@@ -60,20 +72,29 @@ def test_of_a_single_step():
   ],
   ids=str,
 )
-def test_the_last_state_under_vmap(batched):
-  check(batched, MASKS["lengths"], arguments_of(batched, [(T, B, 4 * H), (H, 4 * H)]))
+def test_the_states_under_vmap(walk, batched):
+  check(walk, batched, MASKS["lengths"], arguments_of(batched, [(T, B, 4 * H), (H, 4 * H)]))
 
 
-def test_a_mask_of_each_fold():
+@every_walk
+def test_a_mask_of_each_fold(walk):
   counts = np.stack([*MASKS.values()])
   projected, recurrent = normal(T, B, 4 * H), normal(H, 4 * H, seed=1)
   got, expected = (
     jax.jit(over(jax.value_and_grad(scalar(function), (0, 1)), [(False, False, True)]))(
       projected, recurrent, counts
     )
-    for function in (recurrence.last_state, plain_last_state)
+    for function in (walk, PLAIN[walk])
   )
   close(got, expected)
+
+
+@every_walk
+def test_off_a_cpu_the_states_are_the_same(walk, monkeypatch):
+  batched = [(True, True)]
+  arguments = arguments_of(batched, [(T, B, 4 * H), (H, 4 * H)])
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  check(walk, batched, MASKS["lengths"], arguments)
 
 
 def test_steps_that_do_not_count_reach_nothing():

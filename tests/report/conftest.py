@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mer_jax.clips import FLOW_MAPS, GRAY, Clips
+from mer_jax.evaluation import folds
 from mer_jax.evaluation.predictions import Predictions, write_csv
 
 
@@ -105,7 +106,7 @@ def clips(run: Predictions, length: int = 9, channels: str = GRAY, synthetic: bo
 
 
 def history_lines(run: Predictions, epochs: int) -> list[str]:
-  subjects = sorted({f"{d}/{s}" for d, s in zip(run.dataset, run.subject, strict=True)})
+  subjects = np.unique(folds.names(run.dataset, run.subject, run.fold)).tolist()
   return [
     json.dumps(
       {

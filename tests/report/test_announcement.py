@@ -1,8 +1,31 @@
 import numpy as np
+import pytest
 
 from mer_jax import settings
 from mer_jax.protocols import Split
 from mer_jax.report.announcement import announcement
+
+
+@pytest.mark.parametrize(
+  ("names", "protocol", "folds"),
+  [
+    (("casme2", "smic"), "leave one corpus out", "2 held-out corpora (casme2, smic), 1 seed"),
+    (("a", "b"), "cross validation", "2 folds, 1 seed"),
+  ],
+)
+def test_folds_that_are_no_subjects(make_predictions, make_clips, names, protocol, folds):
+  run = make_predictions()
+  split = Split(
+    clips=make_clips(run),
+    labels=run.label.astype(np.int32),
+    class_names=run.class_names,
+    held_out=run.dataset == np.array([["casme2"], ["smic"]]),
+    fold_names=names,
+    remarks=(),
+  )
+  lines = announcement(settings.default().to_dict(), split, {}, {}, ["cpu 0"]).splitlines()
+  assert lines[1] == f"protocol  three_class, {protocol}"
+  assert lines[3] == f"folds     {folds}"
 
 
 def test_says_what_is_about_to_run(make_predictions, make_clips):

@@ -71,6 +71,9 @@ def test_every_number_is_that_of_its_run(tmp_path, three):
     for key in comparison.SCORES:
       assert float(row[key]) == entry["scores"][key]["mean"] == pooled[key]
       assert float(row[f"{key}_std"]) == entry["scores"][key]["std"] == pooled["std"][key]
+      ends = pooled["interval"][key]
+      assert [float(row[f"{key}_low"]), float(row[f"{key}_high"])] == ends
+      assert entry["scores"][key]["interval"] == ends
       assert float(row[f"majority_{key}"]) == run.summary["majority"][key]
       assert list(entry["scores"][key]["per_seed"].values()) == [
         seed[key] for seed in run.summary["per_seed"].values()
@@ -78,7 +81,7 @@ def test_every_number_is_that_of_its_run(tmp_path, three):
     assert int(row["seeds"]) == len(entry["seeds"]) == len(run.summary["seeds"])
   assert [int(row["missing"]) for row in rows] == [0, 4, 0]
   assert [bool(row["gap"]) for row in rows] == [False, True, True]
-  assert rows[2]["uf1"] == ""
+  assert rows[2]["uf1"] == rows[2]["uf1_low"] == ""
   assert content["rows"][2]["scores"] == {}
   assert content["config"] == {"model.name": "ststnet", "training.epochs": "3"}
   assert content["rows"][0]["config"] == {"model.branch": "model.branch=cnn"}
@@ -111,6 +114,39 @@ def test_console(three):
   assert lines[2].split()[-2:] == ["no", "result"]
   assert comparison.CHOICE in text
   assert text.splitlines()[-1] == "Note: Synthetic data."
+
+
+def test_intervals_stand_below_the_scores(tmp_path, three, make_run):
+  page = Links(comparison.write(tmp_path, three).read_text(encoding="utf-8"))
+  for run in three[:2]:
+    for key in comparison.SCORES:
+      assert table.span(run.summary["pooled"]["interval"][key]) in page.text
+  assert page.text.count("its 95 % interval") == 1
+  alone = make_run("one", subjects=(("casme2", 1), ("smic", 1)))
+  page = Links(comparison.write(tmp_path, [alone]).read_text(encoding="utf-8"))
+  assert "% interval" not in page.text
+  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
+    (row,) = csv.DictReader(file)
+  assert row["uf1"]
+  assert row["uf1_low"] == row["uf1_high"] == ""
+
+
+def by_corpus(run):
+  predictions = evaluation.read_csv(run.folder / "predictions.csv")
+  predictions = predictions._replace(fold=predictions.dataset)
+  return run._replace(summary=evaluation.summarise(predictions))
+
+
+def test_rows_that_hold_out_corpora(tmp_path, make_run):
+  gap = [(0, "smic", "sub00"), (0, "smic", "sub01")]
+  runs = [make_run("a"), by_corpus(make_run("b", gap=gap))]
+  assert comparison.line(runs[1]).endswith("(1 fold stopped)")
+  mixed = comparison.write(tmp_path, runs).read_text(encoding="utf-8")
+  assert "do not hold out the same: Leave-one-corpus-out, Leave-one-subject-out." in mixed
+  assert "Cross-validation, scores pooled over the folds" in mixed
+  page = comparison.write(tmp_path, runs[1:]).read_text(encoding="utf-8")
+  assert "Leave-one-corpus-out, scores pooled over the held-out corpora" in page
+  assert "do not hold out the same" not in page
 
 
 def test_one_line_for_each_run(three):

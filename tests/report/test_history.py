@@ -75,6 +75,16 @@ def test_prior_leaves_the_held_out_subject_out(make_predictions):
   np.testing.assert_allclose(prior.accuracy, [1, 0.5])
 
 
+def test_prior_leaves_the_held_out_corpus_out(make_predictions, tmp_path, make_workdir):
+  run = make_predictions(subjects=(("casme2", 3), ("samm", 1), ("smic", 1)), names=("a", "b"))
+  run = run._replace(fold=run.dataset, label=np.where(run.dataset == "samm", 1, 0))
+  trained = history.read(make_workdir(run) / "history.jsonl")
+  assert trained.subjects == ["casme2", "samm", "smic"]
+  prior = curves.prior(run, trained.subjects)
+  np.testing.assert_allclose(prior.accuracy, [0.5, 1, 0.75])
+  np.testing.assert_allclose(prior.loss[:2], [np.log(2), 0], atol=1e-12)
+
+
 def test_learned_counts_trainings_below_their_prior():
   loss = np.array([[[0.1, 0.5], [0.1, 0.7]], [[0.1, np.nan], [0.1, 0.2]]])
   trained = history.History(np.array([1, 2]), loss, 1 - loss, ["a", "b"], 0)

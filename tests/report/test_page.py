@@ -85,6 +85,22 @@ def test_a_whole_report(make_predictions, make_clips, make_workdir, seeds):
   assert {name: (workdir / name).read_bytes() for name in before} == before
 
 
+def test_a_report_of_folds_that_are_corpora(make_predictions, make_workdir, make_gap):
+  run = make_predictions(seeds=(0, 1))
+  lost = [(1, "smic", "sub00"), (1, "smic", "sub01")]
+  workdir = make_workdir(make_gap(run._replace(fold=run.dataset), lost))
+  (workdir / "config.json").unlink()
+  found = written(workdir)
+  assert "Leave-one-corpus-out on casme2 + smic" in found.text
+  assert "Leave-one-corpus-out: 20 clips, 2 held-out corpora" in found.text
+  assert "stopped in 1 fold: smic (seed 1)." in found.text
+  assert "In 4 of 4 trainings (one per fold and seed)" in found.text
+  assert "added over the held-out corpora" in found.text
+  assert "average the scores of single corpora; compare" in found.text
+  assert "one-subject-out" not in found.text
+  assert any("of 2 folds up to epoch" in alt for alt in found.alts)
+
+
 def test_the_page_needs_nothing_from_outside(make_predictions, make_clips, make_workdir):
   run = make_predictions()
   workdir = make_workdir(run)

@@ -121,6 +121,38 @@ def test_a_seed_that_lost_every_fold_is_named(make_predictions, make_gap):
   assert table.rows(summary)[0].clips == "20 of 20"
 
 
+def test_folds_that_are_corpora(make_predictions, make_gap):
+  run = make_predictions()
+  run = run._replace(fold=run.dataset)
+  summary = summarise(run)
+  lines = table.console(summary, run.class_names).splitlines()
+  assert lines[0] == "20 clips, 2 held-out corpora, 3 classes, 1 seed"
+  assert "bootstrap over the 5 subjects of the held-out corpora" in lines[-1]
+  assert lines[-1].endswith(
+    "Neither the spread over seeds nor what other corpora would give is in them."
+  )
+  lost = [(0, "smic", "sub00"), (0, "smic", "sub01")]
+  told = table.gap(summarise(make_gap(run, lost)))
+  assert told.startswith("8 of 20 clips have no prediction")
+  assert "training was stopped in 1 fold: smic." in told
+
+
+def test_one_fold_of_another_kind(make_predictions):
+  run = make_predictions()
+  run = run._replace(fold=np.full(20, "first half"))
+  summary = summarise(run)
+  assert table.heading(summary) == "20 clips, 1 fold, 3 classes, 1 seed"
+  assert "bootstrap over the 5 subjects (" in table.interval_note(summary)[0]
+
+
+def test_ends_of_intervals(make_predictions):
+  pooled = summarise(make_predictions())["pooled"]
+  low, high = table.ends(pooled)
+  assert set(low) == set(high) == set(table.COLUMNS)
+  assert all([low[key], high[key]] == pooled["interval"][key] for key in low)
+  assert table.ends({**pooled, "interval": None}) == ({}, {}) == table.ends({})
+
+
 def test_many_stopped_folds_are_not_all_named(make_predictions, make_gap):
   run = make_predictions(subjects=(("casme2", 40),))
   gap = table.gap(summarise(make_gap(run, [(0, "casme2", f"sub{s:02d}") for s in range(30)])))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from problems import CASES, problem
+from problems import CASES, LARGER_CASES, problem
 
 from mer_jax import models
 from mer_jax.models import convolution
@@ -17,9 +17,9 @@ def draw(rng, shape):
   return rng.uniform(-0.3, 0.3, shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES | LARGER_CASES)
 def test_every_implementation_gives_the_same_loss_and_gradients(case):
-  name, options, takes = CASES[case]
+  name, options, takes = (CASES | LARGER_CASES)[case]
   given = problem(takes)
   model = models.build(name, 3, options)
   inputs = jax.tree.map(lambda x: x[:BATCH], given.inputs)
