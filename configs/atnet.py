@@ -13,8 +13,11 @@ The authors train on 224 x 224 pixels for 2,500 steps, with a tenth of the rate 
 Not as theirs: they start the spatial stream from a network trained on macro-expressions, which is
   not published; here weights are random. Their augmentation is switched off in what they publish,
   and left out here.
-Time: TODO_TIME
-Score: TODO_SCORE
+Time: a step of 4 folds takes .6 s on 2 CPU cores (temporal .4 s, spatial .2 s), so the 23 folds and
+  136 clips of a synthetic CASME II about 21 minutes.
+Score: with an eighth of the filters and states (--config.model.channels=8,16,32,64
+  --config.model.lstm_features=64), on that corpus, pooled UF1 .361; the majority class has .253.
+  Training accuracy reaches .98.
 """
 
 from configs import corpora, micro_attention

@@ -10,8 +10,10 @@ The authors train on 224 x 224 pixels for 2,500 steps, with a tenth of the rate 
   CASME II, 278 on SAMM, 228 on SMIC, 90 on the composite.
 Not as theirs: they start from a network trained on macro-expressions, which is not published; here
   weights are random. Their augmentation is switched off in what they publish, and left out here.
-Time: TODO_TIME
-Score: TODO_SCORE
+Time: a step of 4 folds takes .22 s on 2 CPU cores, so the 23 folds and 136 clips of a synthetic
+  CASME II about 8 minutes.
+Score: with a quarter of the filters (--config.model.channels=16,32,64,128), on that corpus, pooled
+  UF1 .442; the majority class has .253. Training accuracy reaches .99.
 """
 
 from configs import corpora

@@ -83,8 +83,9 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
   if config.model.name == SVM:
     if config.selection.name != LAST:
       raise ConfigError(
-        f"config.selection.name is {config.selection.name}, but an SVM has no epochs to choose from."
-        f" Use {LAST}, and vary its options with --config.variants.field=model.cost or the like."
+        f"config.selection.name is {config.selection.name}, but an SVM has no epochs to choose"
+        f" from. Use {LAST}, and vary its options with --config.variants.field=model.cost or the"
+        " like."
       )
     return _build_svm(chosen)
   return models.build(config.model.name, num_classes, chosen)
@@ -117,15 +118,17 @@ def build_program(
     inner: folds to train in place of those of `split`, for all settings. Without them, and with
       config.selection.name "inner", the program has the first setting alone: others are chosen.
   """
-  model = model or build_model(config, len(split.class_names))
-  check_input(config, model, arrays)
+  network = model or build_model(config, len(split.class_names))
+  if isinstance(network, Svm):
+    raise ConfigError("An SVM is no program of steps; learning.build makes a learner of it.")
+  check_input(config, network, arrays)
   points = sweep.points(config)
   hyper = sweep.hyper(points)
   if config.selection.name == INNER and inner is None:
     hyper = {name: values[:1] for name, values in hyper.items()}
   names = inner.names if inner else split.fold_names
   recipe = training.Recipe(
-    model=model,
+    model=network,
     optimizer=optimizers.build(
       config.optimizer.name, config.optimizer.decay_steps, config.optimizer.decay_rate
     ),

@@ -25,6 +25,7 @@ _PACKAGES = (
   "orbax-checkpoint",
   "numpy",
   "opencv-python-headless",
+  "scikit-learn",
 )
 _ROOT = pathlib.Path(__file__).resolve().parent
 # Parts of the package that decide how a run is called and shown, not what it computes.

@@ -20,6 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+# Windows up to this size are sliced place by place, which copies less; larger ones axis by axis.
+LARGEST_SLICED = 3
+
 IMPLEMENTATIONS = ("auto", "fused", "product", "grouped")
 
 _chosen = contextvars.ContextVar("convolution", default="auto")
@@ -95,7 +98,8 @@ def convolve(
 
 
 def _product(lhs, rhs, strides, padding, dilation, precision) -> jax.Array:
-  patches = _patches(lhs, rhs.shape[:-2], strides, padding, dilation)
+  look = _patches if max(rhs.shape[:-2]) <= LARGEST_SLICED else _patches_by_axis
+  patches = look(lhs, rhs.shape[:-2], strides, padding, dilation)
   return jnp.dot(patches, rhs.reshape(-1, rhs.shape[-1]), precision=precision)
 
 
@@ -114,3 +118,15 @@ def _patches(lhs, window, strides, padding, dilation) -> jax.Array:
       lax.slice(lhs, (0, *first, 0), (lhs.shape[0], *end, lhs.shape[-1]), (1, *strides, 1))
     )
   return jnp.concatenate(slices, axis=-1)
+
+
+def _patches_by_axis(lhs, window, strides, padding, dilation) -> jax.Array:
+  """As `_patches`, the last axis first: a window of 7 x 7 is then 14 slices instead of 49."""
+  x = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
+  for axis in reversed(range(1, x.ndim - 1)):
+    size, stride, dilate = window[axis - 1], strides[axis - 1], dilation[axis - 1]
+    out = (x.shape[axis] - (size - 1) * dilate - 1) // stride + 1
+    starts = [i * dilate for i in range(size)]
+    slices = [lax.slice_in_dim(x, i, i + (out - 1) * stride + 1, stride, axis) for i in starts]
+    x = jnp.concatenate(slices, axis=-1)
+  return x

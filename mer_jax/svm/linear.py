@@ -1,4 +1,4 @@
-"""Linear SVMs, one class against the rest, of all folds in one program: squared hinge and L2.
+"""Linear SVMs, one class against the rest, of all folds by one program: squared hinge and L2.
 
 The objective is that of scikit-learn's LinearSVC (LIBLINEAR; Fan et al., JMLR 9, 2008), for the
 training clips i of a fold and one class,
@@ -30,8 +30,7 @@ _MOST_STEPS = 1000  # ten do, unless cost and features are so large that next to
 # Decision values that a step moves by no more are at the minimum, though rounding may still change
 # which clips count as inside the margin.
 _STILL = 1e-11
-_CHUNK_BYTES = 2**27
-_GROUP = 8  # folds that start from one point
+_GROUP = 8  # folds in one call of the program, and that start from one point
 
 
 class _Point(NamedTuple):
@@ -90,7 +89,7 @@ def decisions(
   shared = _matrix(rows, dual) if scale == "none" else None
   # Groups of folds pay where there are several, and where all folds have the same coordinates.
   grouped = shared is not None and folds >= 2 * _GROUP
-  size = _folds_in_a_chunk(-(-folds // _GROUP) if grouped else folds, num_classes, n, d + 1)
+  size = min(folds, _GROUP)
 
   def matrix_of(part: np.ndarray) -> np.ndarray:
     if shared is not None:
@@ -118,12 +117,6 @@ def decisions(
       values.append(part.values)
       bar.update(min(size, folds - bar.n))
   return np.concatenate(values)[:folds].transpose(0, 2, 1)
-
-
-def _folds_in_a_chunk(folds: int, classes: int, n: int, d: int) -> int:
-  one = 8 * classes * (n * n if d > n else d * (n + d))
-  most = max(1, _CHUNK_BYTES // one)
-  return -(-folds // -(-folds // most))
 
 
 def _training_in_all(copies: np.ndarray) -> np.ndarray:
@@ -193,11 +186,20 @@ def _matrix(rows: np.ndarray, dual: bool) -> np.ndarray:
 def _solve_all(
   matrix: jax.Array, signs: jax.Array, costs: jax.Array, starts: jax.Array, dual: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """Coefficients [F, K, R], values [F, K, N], and whether that is the minimum, bool [F, K]."""
-  solve = functools.partial(_solve, dual=dual)
-  by_class = jax.vmap(solve, in_axes=(None, 0, 0, 0))
-  by_fold = jax.vmap(by_class, in_axes=(None if matrix.ndim == 2 else 0, None, 0, 0))
-  return by_fold(matrix, signs, costs, starts)
+  """Coefficients [F, K, R], values [F, K, N], and whether that is the minimum, bool [F, K].
+
+  One problem after another: side by side, all would wait for the one with the most steps, and their
+  matrices would not stay in the cache.
+  """
+
+  def fold(given: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    costs, starts, *own = given
+    matrix_of_fold = own[0] if own else matrix
+    return jax.lax.map(
+      lambda one: _solve(matrix_of_fold, one[0], one[1], one[2], dual), (signs, costs, starts)
+    )
+
+  return jax.lax.map(fold, (costs, starts) if matrix.ndim == 2 else (costs, starts, matrix))
 
 
 def _solve(
@@ -225,7 +227,7 @@ def _solve(
     step,
     _State(_Point(start, matrix @ start), jnp.array(False), jnp.array(0)),
   )
-  return *end.point, end.done
+  return end.point.coefficients, end.point.values, end.done
 
 
 _System = tuple[Callable[[jax.Array], _Point], Callable[[_Point, _Point], jax.Array]]
@@ -280,5 +282,5 @@ def _line_search(
     falls = slope(middle) < 0
     return jnp.where(falls, middle, bounds[0]), jnp.where(falls, bounds[1], middle)
 
-  low, high = jax.lax.fori_loop(0, 50, halve, (jnp.array(0.0), jnp.array(1.0)))
+  low, high = jax.lax.fori_loop(0, 30, halve, (jnp.array(0.0), jnp.array(1.0)))
   return (low + high) / 2

@@ -16,6 +16,7 @@ import two_processes
 
 import mer_jax
 from mer_jax import distributed, errors, evaluation, training
+from mer_jax.training import watch
 
 FIELDS = (
   *("data.data_dir", "input.num_frames", "input.size", "training.epochs"),
@@ -152,3 +153,24 @@ def test_different_data_are_refused_by_both(config, other_data_dir, tmp_path):
   assert [process.code for process in ended] == [errors.ConfigError.exit_code] * 2, ended
   assert "prepared data of process 1 differs" in ended[0].stderr
   assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, tmp_path, capsys):
+  one = config.copy_and_resolve_references()
+  one.training.epochs = one.checkpoint.every_epochs = 2
+  chosen = ("--config.selection.name=inner", "--config.selection.inner_folds=2")
+  ended = two_processes.run(commands(one, tmp_path, *chosen), tmp_path / "said")
+  assert [process.code for process in ended] == [0, 0], ended
+  said = "Chosen for every fold on 2 inner folds"
+  assert said in ended[0].stdout
+  workdir = tmp_path / "run"
+  assert watch.read(workdir / "inner" / "looks.jsonl")[0] == [1, 2]
+  kept = [(workdir / name).read_bytes() for name in ("selection.json", "history.jsonl")]
+  by_two = evaluation.read_csv(workdir / "predictions.csv")
+  one.selection.update(name="inner", inner_folds=2)
+  mer_jax.run(one, workdir)
+  assert said in capsys.readouterr().out
+  assert kept == [(workdir / name).read_bytes() for name in ("selection.json", "history.jsonl")]
+  by_one = evaluation.read_csv(workdir / "predictions.csv")
+  np.testing.assert_allclose(by_two.probabilities, by_one.probabilities, rtol=1e-4, atol=1e-6)
+  assert not (tmp_path / "untouched").exists()

@@ -11,7 +11,7 @@ import pytest
 
 import mer_jax
 from configs import ststnet
-from mer_jax import errors, evaluation, experiment
+from mer_jax import errors, evaluation, experiment, learning
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 

@@ -3,16 +3,14 @@
 import dataclasses
 import json
 import shutil
-import types
 
 import jax
 import numpy as np
 import pytest
 
 from configs import parallel_cnn_lstm
-from mer_jax import atomic, errors, evaluation, experiment, learning, selection, settings, study
+from mer_jax import atomic, errors, evaluation, experiment, selection, study
 from mer_jax.evaluation.choice import INNER, LEAKY
-from mer_jax.protocols.split import Split
 from mer_jax.training import watch
 
 RATES = (0.0, 0.1)
@@ -299,57 +297,6 @@ def test_a_setting_that_diverges_is_not_chosen(data_dir, tmp_path):
   summary = experiment.run(config, tmp_path, quiet=True)
   assert not summary["missing"]
   assert {entry["setting"] for entry in choices(tmp_path)} == {"learning_rate=0.1"}
-
-
-def planted(shown, noisy=0.0):
-  """Four subjects with twelve images each, the class as their colour; `noisy` of them mislabelled.
-
-  Returns:
-    Split and arrays.
-  """
-  rng = np.random.default_rng(0)
-  truth = rng.integers(0, 3, 48)
-  image = (
-    rng.random((48, 12, 12, 3), np.float32)
-    + shown * np.eye(3, dtype=np.float32)[truth][:, None, None]
-  )
-  labels = np.where(rng.random(48) < noisy, rng.integers(0, 3, 48), truth).astype(np.int32)
-  subject = np.array([f"{s}" for s in np.repeat(range(4), 12)])
-  clips = types.SimpleNamespace(dataset=np.full(48, "casme2"), subject=subject)
-  held_out = subject == np.arange(4).astype(str)[:, None]
-  names = tuple(f"casme2/{s}" for s in range(4))
-  return Split(clips, labels, ("a", "b", "c"), held_out, names, ()), {"image": image}
-
-
-def learned(name, split, arrays, folder, epochs, rate, rates=(), metric="uf1"):
-  """float32 [N, K] of STSTNet by the selection `name`."""
-  config = settings.default()
-  config.model = {"name": "ststnet", "dropout": 0.0}
-  config.optimizer.learning_rate = rate
-  config.sweep.learning_rate = rates
-  config.training.epochs, config.training.batch_size, config.devices = epochs, 12, 1
-  config.selection.update({"name": name, "inner_folds": 3, "metric": metric})
-  config.checkpoint.every_epochs = epochs
-  model = learning.build_model(config, 3)
-  (by_clip,) = learning.build(config, split, arrays, model).learn(folder)
-  return by_clip[0]
-
-
-def test_inner_rejects_a_learning_rate_that_learns_nothing(tmp_path):
-  split, arrays = planted(shown=1.0)
-  found = learned(INNER, split, arrays, tmp_path, 25, rate=0.5, rates=(1e-6, 0.02))
-  assert {entry["setting"] for entry in choices(tmp_path)} == {"learning_rate=0.02"}
-  assert np.mean(found.argmax(axis=-1) == split.labels) > 0.9
-
-
-def test_inner_stops_before_it_learns_what_is_mislabelled_by_heart(tmp_path):
-  split, arrays = planted(shown=0.15, noisy=0.5)
-  folder = tmp_path / "inner"
-  early = learned(INNER, split, arrays, folder, 40, rate=0.05, metric="loss")
-  late = learned("last", split, arrays, tmp_path / "last", 40, rate=0.05)
-  assert max(entry["epoch"] for entry in choices(folder)) < 20
-  truth = np.arange(48), split.labels
-  assert -np.log(early[truth]).mean() < 0.8 * -np.log(late[truth]).mean()
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,22 @@ def test_convolve_in_three_dimensions(implementation):
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("size", "stride"), [(5, 1), (7, 2), (7, 3)])
+def test_large_windows_are_the_convolution_too(size, stride):
+  x, w = normal(2, 15, 12, 2), normal(size, size, 2, 3, seed=1)
+  args = (stride, stride), [(size // 2, size // 2)] * 2
+
+  def outputs(function, **numbers):
+    out, pullback = jax.vjp(lambda x, w: function(x, w, *args, **numbers), x, w)
+    return out, *pullback(jnp.cos(out))
+
+  expected = outputs(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+  with convolution.using("product"):
+    got = outputs(convolution.convolve, dimension_numbers=channels_last(4))
+  for a, b in zip(got, expected, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("refused", [{"feature_group_count": 2}, {"lhs_dilation": (1, 2)}])
 def test_convolve_refuses_groups_and_transposition(refused):
   with pytest.raises(NotImplementedError):
