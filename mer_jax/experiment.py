@@ -174,6 +174,4 @@ def _check_no_gap(summaries: Mapping[str, dict[str, Any] | None]) -> None:
 def _gap(summary: dict[str, Any] | None) -> str:
   if summary is None:
     return "every fold"
-  return ", ".join(
-    f"{entry['dataset']}/{entry['subject']} (seed {entry['seed']})" for entry in summary["missing"]
-  )
+  return ", ".join(f"{fold} (seed {seed})" for seed, fold in evaluation.stopped(summary))

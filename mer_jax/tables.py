@@ -131,7 +131,7 @@ def _check(config: config_dict.ConfigDict) -> None:
     if row not in config.rows:
       raise ConfigError(unknown("row in config.show:", row, config.rows))
     settings.check(config.rows[row])
-    if config.rows[row].variants.field or len(sweep.points(config.rows[row])) > 1:
+    if config.rows[row].variants.field or len(sweep.results(config.rows[row])) > 1:
       raise ConfigError(f"Row {row} has a sweep or variants; a cell of a table is a single run.")
   for what, names in (("show", config.show), ("corpora", config.corpora)):
     if len(set(names)) < len(names):

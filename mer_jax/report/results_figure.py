@@ -56,18 +56,14 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
   axes.set_title(panel.title)
   for place in range(len(panel.dots)):
     axes.axhline(place, color="#efefef", linewidth=0.8, zorder=0)
-  for values, mark in (
-    ([dot.accuracy for dot in panel.dots], {"fmt": "o", "color": style.BLUE, "label": "accuracy"}),
-    ([dot.uf1 for dot in panel.dots], {"fmt": "s", "color": style.GREEN, "label": "UF1"}),
-    (
-      [dot.published for dot in panel.dots],
-      {"fmt": "D", "color": style.FAINT, "mfc": "white", "label": "published accuracy"},
-    ),
+  for values, form, color, fill, label in (
+    ([dot.accuracy for dot in panel.dots], "o", style.BLUE, style.BLUE, "accuracy"),
+    ([dot.uf1 for dot in panel.dots], "s", style.GREEN, style.GREEN, "UF1"),
+    ([dot.published for dot in panel.dots], "D", style.FAINT, "white", "published accuracy"),
   ):
     there = [(value, place) for place, value in enumerate(values) if value is not None]
-    form = mark.pop("fmt")
     places = zip(*there, strict=True) if there else ([], [])
-    axes.plot(*places, form, ms=5.5, **mark)
+    axes.plot(*places, form, ms=5.5, color=color, mfc=fill, label=label)
   if panel.majority is not None:
     dashes = {"color": style.VERMILION, "linestyle": "--", "linewidth": 1.2}
     axes.axvline(panel.majority, label="accuracy of the majority class", **dashes)

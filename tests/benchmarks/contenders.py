@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import jax
 
-from mer_jax import experiment, training
+from mer_jax import learning, training
 from mer_jax.training import fold as one
 
 from .workloads import Workload, with_config, with_folds

@@ -57,6 +57,12 @@ LESS = {
     "--config.model.lstm_features=4",
   ),
   "mer_jax.main ststnet": ("--config.training.epochs=1",),
+  # All rows run in tests/experiment/test_table2.py.
+  "mer_jax.main table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
+  "mer_jax.main micro_attention": ("--config.training.epochs=1", "--config.model.channels=(2,)"),
+  "mer_jax.classify": (),
+  "mer_jax.compare": (),
+  "mer_jax.audit": (),
 }
 
 LESS_IN_PYTHON = "config.model.channels = (2, 2, 2); config.model.lstm_features = 4"
@@ -107,6 +113,14 @@ def draw_flow_archive(folder: pathlib.Path) -> None:
   (folder / "labels.csv").write_text("\n".join(rows) + "\n")
 
 
+def draw_features(file: pathlib.Path) -> None:
+  """Noise as somebody else's features: three subjects, three classes."""
+  rng = np.random.default_rng(0)
+  labels = np.tile(np.arange(3), 6)
+  subjects = np.repeat(["a", "b", "c"], 6)
+  np.savez(file, features=rng.normal(size=(18, 4)), labels=labels, subjects=subjects)
+
+
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory) -> pathlib.Path:
   """A folder that looks like the checkout, with stand-ins for the programs the README calls."""
@@ -119,6 +133,7 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
     (programs / name).write_text(STAND_IN, encoding="utf-8")
     (programs / name).chmod(stat.S_IRWXU)
   draw_flow_archive(folder / "corpora" / "FLOW")
+  draw_features(folder / "features.npz")
   return folder
 
 
