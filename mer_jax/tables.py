@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import jax
 from ml_collections import config_dict
 
 from mer_jax import (
@@ -86,6 +87,8 @@ def run(
     table.add(cell.row, cell.dataset, result)
     say(table.line(cell.row, cell.dataset))
     distributed.on_main(table.write)
+    # No cell runs another's programs, and each takes a share of what a process may map.
+    jax.clear_caches()
   page = path / "results.html"
   say(f"\n{table.console()}\n\nTable {page}")
   _raise(table, page)

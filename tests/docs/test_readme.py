@@ -55,6 +55,7 @@ LESS = {
     "--config.model.channels=2,2,2",
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
+    "--config.selection.inner_folds=2",  # of three subjects, one of which is held out
   ),
   "mer_jax.main ststnet": ("--config.training.epochs=1",),
   # All rows run in tests/experiment/test_table2.py.
