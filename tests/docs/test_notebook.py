@@ -1,18 +1,34 @@
-"""The quickstart notebook: clean as it is stored, and working when it is run on little."""
+"""The notebooks: clean as they are stored, and working when they are run on little."""
 
+import base64
+import functools
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import cast
 
 import nbformat
+import numpy as np
 import pytest
+from matplotlib import image
 
-PATH = pathlib.Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 # Into a cell of its own behind the one tagged "parameters".
-SMALL = {"SUBJECTS": 3, "CLIPS_PER_SUBJECT": 4, "EPOCHS": 2}
+SMALL = {
+  "quickstart": {"SUBJECTS": 3, "CLIPS_PER_SUBJECT": 4, "EPOCHS": 2},
+  "trust": {
+    "SUBJECTS": 5,
+    "CLIPS_PER_SUBJECT": 5,
+    "EPOCHS": 3,
+    "SEEDS": 1,
+    "REPEATS": 1,
+    "CHOSEN": 50,
+  },
+}
 
 # In a process of its own: kernels leave sockets behind, which pytest would rightly complain about.
 EXECUTE = """
@@ -28,36 +44,43 @@ client.execute()
 nbformat.write(notebook, path)
 """
 
+Executed = tuple[nbformat.NotebookNode, pathlib.Path]
+
+
+def stored(name: str) -> nbformat.NotebookNode:
+  return read(FOLDER / f"{name}.ipynb")
+
 
 @pytest.fixture(scope="module")
-def stored() -> nbformat.NotebookNode:
-  notebook = nbformat.read(PATH, as_version=4)
-  nbformat.validate(notebook)
-  return notebook
+def executed(tmp_path_factory) -> Callable[[str], Executed]:
+  """What runs a notebook, once however many tests ask for it."""
+  return functools.cache(lambda name: execute(name, tmp_path_factory.mktemp(name)))
 
 
-@pytest.fixture(scope="module")
-def executed(stored, tmp_path_factory) -> tuple[nbformat.NotebookNode, pathlib.Path]:
+def execute(name: str, folder: pathlib.Path) -> Executed:
   """The notebook after a run with `SMALL`, and its workfolder."""
-  folder = tmp_path_factory.mktemp("notebook")
-  notebook = nbformat.from_dict(json.loads(json.dumps(stored)))
+  notebook = stored(name)
   (at,) = (i for i, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", []))
-  values = {**SMALL, "WORK": str(folder / "work")}
+  values = {**SMALL[name], "WORK": str(folder / "work")}
   names = re.findall(r"^(\w+) = ", notebook.cells[at].source, re.MULTILINE)
   assert set(values) <= set(names)
   injected = "\n".join(f"{name} = {value!r}" for name, value in values.items())
   notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(injected))
-  copy = folder / "quickstart.ipynb"
+  copy = folder / f"{name}.ipynb"
   nbformat.write(notebook, copy)
   done = subprocess.run(
-    [sys.executable, "-c", EXECUTE, str(copy), str(PATH.parent)],
+    [sys.executable, "-c", EXECUTE, str(copy), str(FOLDER)],
     env={**os.environ, "JAX_PLATFORMS": "cpu"},
     capture_output=True,
     text=True,
     check=False,
   )
   assert done.returncode == 0, done.stderr[-4000:]
-  return nbformat.read(copy, as_version=4), folder / "work"
+  return read(copy), folder / "work"
+
+
+def read(path: pathlib.Path) -> nbformat.NotebookNode:
+  return cast(nbformat.NotebookNode, nbformat.read(path, as_version=4))
 
 
 def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
@@ -69,24 +92,39 @@ def outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:
   ]
 
 
-def test_outputs_are_stripped(stored):
-  for cell in stored.cells:
+def rows(notebook: nbformat.NotebookNode) -> list[list[str]]:
+  """The rows of the one table."""
+  (table,) = outputs(notebook, "text/markdown")
+  return [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+
+
+def test_every_notebook_is_tested():
+  assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(SMALL)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_outputs_are_stripped(name):
+  nbformat.validate(stored(name))
+  for cell in stored(name).cells:
     if cell.cell_type == "code":
       assert cell.outputs == []
       assert cell.execution_count is None
 
 
-def test_opens_in_colab(stored):
-  assert "](https://colab.research.google.com/" in stored.cells[0].source
-  install = stored.cells[1].source
+@pytest.mark.parametrize("name", SMALL)
+def test_opens_in_colab(name):
+  cells = stored(name).cells
+  assert "](https://colab.research.google.com/" in cells[0].source
+  install = cells[1].source
   assert '"google.colab" in str(get_ipython())' in install
-  assert sum("# @param" in cell.source for cell in stored.cells) == 2
-  hosts = set(re.findall(r"https?://([^/)\s]+)", " ".join(c.source for c in stored.cells)))
+  assert sum("# @param" in cell.source for cell in cells) == 2
+  hosts = set(re.findall(r"https?://([^/)\s]+)", " ".join(c.source for c in cells)))
   assert hosts == {"colab.research.google.com"}
 
 
-def test_runs_from_top_to_bottom(executed):
-  notebook, _ = executed
+@pytest.mark.parametrize("name", SMALL)
+def test_runs_from_top_to_bottom(executed, name):
+  notebook, _ = executed(name)
   code = [cell for cell in notebook.cells if cell.cell_type == "code"]
   assert all(cell.execution_count for cell in code)
   bars = [o.text for c in code for o in c.outputs if o.get("name") == "stderr"]
@@ -96,16 +134,15 @@ def test_runs_from_top_to_bottom(executed):
 
 
 def test_compares_three_runs(executed):
-  notebook, work = executed
-  (table,) = outputs(notebook, "text/markdown")
-  rows = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
-  assert len(rows) == 4
-  for _, *numbers in rows:
+  notebook, work = executed("quickstart")
+  table = rows(notebook)
+  assert len(table) == 4
+  for _, *numbers in table:
     assert all(0 <= float(number) <= 1 for number in numbers)
   kept = {}
   for run in (work / "runs").iterdir():
     kept[run.name] = json.loads((run / "metrics.json").read_text())["pooled"]["uf1"]
-  assert sorted(f"{uf1:.3f}" for uf1 in kept.values()) == sorted(row[1] for row in rows[1:])
+  assert sorted(f"{uf1:.3f}" for uf1 in kept.values()) == sorted(row[1] for row in table[1:])
   configs = [json.loads((run / "config.json").read_text()) for run in (work / "runs").iterdir()]
   inputs = sorted(c["config"]["input"]["name"] for c in configs)
   assert inputs == ["onset_difference", "onset_difference", "padded_frames"]
@@ -113,5 +150,46 @@ def test_compares_three_runs(executed):
 
 
 def test_draws_clips_curves_and_a_confusion_matrix(executed):
-  notebook, _ = executed
+  notebook, _ = executed("quickstart")
   assert len(outputs(notebook, "image/png")) == 3
+
+
+def test_measures_each_leak_against_the_honest_number(executed):
+  notebook, work = executed("trust")
+  found = {}
+  for practice, honest, uf1, gain, accuracy, printed, accuracy_gain in rows(notebook):
+    value, low, high = map(float, re.findall(r"\d\.\d+", honest))
+    assert low <= value <= high
+    assert float(uf1) - value == pytest.approx(float(gain), abs=0.0011)
+    assert float(printed) - float(accuracy) == pytest.approx(float(accuracy_gain), abs=0.0011)
+    found[practice] = {"honest": value, "uf1": float(uf1), "accuracy": float(printed)}
+  assert len(found) == 12
+  # The predictions are those of one system, whatever their average is called.
+  honest = found["split per clip"]["honest"]
+  averages = [name for name in found if "called F1" in name or "mean of folds" in name]
+  assert len(averages) == 5
+  assert {found[name]["honest"] for name in averages} == {honest}
+  micro = found["micro F1 called F1"]
+  assert micro["uf1"] == micro["accuracy"]
+  conventions = [found[f"mean of folds, absent class {c}"]["uf1"] for c in ("0", "left out", "1")]
+  assert conventions == sorted(conventions)
+  # A clip that meets a magnified copy of itself in training is recognised.
+  across = found["copies on both sides of the split"]
+  assert across["uf1"] > across["honest"] + 0.2
+  chosen = found["features chosen over all clips"]
+  assert chosen["uf1"] > chosen["honest"]
+  files = ("metrics.json", "leaky_test_best_metrics.json")
+  last, best = (json.loads((work / "network" / f).read_text())["pooled"] for f in files)
+  network = found["best epoch on the held-out subject"]
+  assert (network["honest"], network["uf1"]) == (round(last["uf1"], 3), round(best["uf1"], 3))
+  assert best["accuracy"] >= last["accuracy"]
+
+
+def test_draws_the_leaks(executed):
+  notebook, work = executed("trust")
+  (picture,) = outputs(notebook, "image/png")
+  assert base64.b64decode(picture) == (work / "leaks.png").read_bytes()
+  small, kept = map(image.imread, (work / "leaks.png", FOLDER / "images" / "leaks.png"))
+  # The README's is the same figure with other numbers.
+  assert small.shape == kept.shape
+  assert np.any(small != kept)
