@@ -30,7 +30,8 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
 	@# A file's tests stay on one worker: several files make something slow once and look at it often.
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@# In the order of their names: by default files of few tests, some of them long, would come last.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) .cache

@@ -262,7 +262,7 @@ def test_unknown_names(tmp_path, capsys):
   )
   assert code == 2
   assert "Did you mean 'frames48'?" in err
-  with pytest.raises(ConfigError, match="Known: all, frames128, frames48"):
+  with pytest.raises(ConfigError, match="Known: all, frames128, frames224, frames48"):
     build.build("samm", tmp_path, tmp_path / "data", "48")
   with pytest.raises(ConfigError, match="--crop"):
     build.build("samm", samm(tmp_path / "corpus"), tmp_path / "data", crop="yes")
@@ -273,7 +273,7 @@ def test_all_configs_at_once(tmp_path, capsys):
   arguments = ("smic", "--manual_dir", root, "--data_dir", tmp_path / "data", "--config", "all")
   assert run(capsys, *arguments)[0] == 0
   found = sorted(p.parent.parent.name for p in (tmp_path / "data").rglob("dataset_info.json"))
-  assert found == sorted(f"frames{s}{c}" for s in (48, 128) for c in ("", "_vis", "_nir"))
+  assert found == sorted(f"frames{s}{c}" for s in (48, 128, 224) for c in ("", "_vis", "_nir"))
 
 
 def test_damaged_report_is_named(tmp_path):

@@ -46,10 +46,13 @@ def test_every_config_names_size_and_camera():
   assert configs == {
     "frames48": (48, "hs"),
     "frames128": (128, "hs"),
+    "frames224": (224, "hs"),
     "frames48_vis": (48, "vis"),
     "frames128_vis": (128, "vis"),
+    "frames224_vis": (224, "vis"),
     "frames48_nir": (48, "nir"),
     "frames128_nir": (128, "nir"),
+    "frames224_nir": (224, "nir"),
   }
 
 

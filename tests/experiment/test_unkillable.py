@@ -206,11 +206,12 @@ def test_a_full_disk_is_named_and_after_making_room_the_run_goes_on(run, undistu
   sizes = {p.name: p.stat().st_size for p in undisturbed.rglob("*") if p.is_file()}
   checkpoint = max(p.stat().st_size for p in (undisturbed / "checkpoints").rglob("*"))
   figure = sizes["clips.png"]
-  assert sizes["environment.json"] < checkpoint < figure < sizes["report.html"]
+  assert sizes["environment.json"] < checkpoint // 2 < figure < sizes["report.html"]
   for moment, limit, name in (
     ("import numpy", sizes["config.json"] - 1, "environment.json"),
     (r"open .*history\.jsonl", 0, "history.jsonl"),
-    ("import numpy", checkpoint - 1, "checkpoints"),
+    # Half: in how many pieces orbax writes is a matter of timing.
+    ("import numpy", checkpoint // 2, "checkpoints"),
     ("import numpy", figure - 1, "clips.png"),
     ("import numpy", sizes["report.html"] - 1, "report.html"),
   ):

@@ -14,11 +14,13 @@ from mer_jax.training import fold as one
 from mer_jax.training import program as programs
 
 STEPS = 13  # more than two epochs of 19 clips in batches of 4, and no multiple of one
-every_case = pytest.mark.parametrize("case", CASES)
 SCHEDULES = ("shared", "per_fold", "balanced")
 # Their programs take long to compile, so fewer schedules are tried with them: which batches a fold
 # sees is no affair of the model.
 DEEP = ("micro_attention", "atnet")
+every_case = pytest.mark.parametrize("case", CASES)
+# For what is the engine's own: how steps are cut into chunks, folds into blocks, seeds into groups.
+every_shallow_case = pytest.mark.parametrize("case", [case for case in CASES if case not in DEEP])
 
 
 def cases_with_schedules(of_deep):
@@ -101,7 +103,7 @@ def test_one_fold_alone_is_that_fold_among_all(case, schedule):
     assert_close(leaves(among, fold), leaves(alone, 0))
 
 
-@every_case
+@every_shallow_case
 def test_one_seed_alone_is_that_seed_among_all(case):
   given = problem(CASES[case][2])
   among, _ = train(program(case, given, seeds=(3, 4)))
@@ -127,7 +129,7 @@ def test_four_devices_are_one_device(case):
   )
 
 
-@every_case
+@every_shallow_case
 def test_blocks_of_folds_are_all_folds_at_once(case):
   given = problem(CASES[case][2])
   whole, _ = train(program(case, given))
@@ -163,7 +165,7 @@ def test_a_batch_of_held_out_clips_only_is_no_step(case):
   assert sums.steps[0, 1] == 1
 
 
-@every_case
+@every_shallow_case
 def test_chunks_of_any_length_share_one_compilation(case):
   given = problem(CASES[case][2])
   loso = program(case, given)
@@ -174,7 +176,7 @@ def test_chunks_of_any_length_share_one_compilation(case):
   assert programs._train._cache_size() == compiled
 
 
-@every_case
+@every_shallow_case
 def test_chunks_one_after_another_are_one_long_chunk(case):
   given = problem(CASES[case][2])
   loso = program(case, given)
