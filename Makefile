@@ -30,7 +30,7 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
 	@# A file's tests stay on one worker: several files make something slow once and look at it often.
-	@# In the order of their names: by default files of few tests, some of them long, would come last.
+	@# In the order of tests/conftest.py: by default files of few tests, some of them long, come last.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:

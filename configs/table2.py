@@ -70,6 +70,8 @@ def _hoof(bins: int, num_frames: int):
   row.input.method = "farneback"
   # Whether mirrored motion falls into the same bin.
   row.input.symmetric = True
+  # As above.
+  row.input.blocks = 1
   return row
 
 

@@ -25,6 +25,14 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+# Files that take a minute and more. They come first, so that two workers end at about the same time.
+LONG = ("test_engine.py", "test_readme.py", "test_table2.py", "test_unkillable.py", "test_demo.py")
+
+
+def pytest_collection_modifyitems(items):
+  items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_programs():
   """Compiled programs of one file are of no use to the next and add up to gigabytes."""
