@@ -25,7 +25,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-# Files that take a minute and more. They come first, so that two workers end at about the same time.
+# Files that take a minute and more. They come first, so that two workers end at about one time.
 LONG = ("test_engine.py", "test_readme.py", "test_table2.py", "test_unkillable.py", "test_demo.py")
 
 
