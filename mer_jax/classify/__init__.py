@@ -56,6 +56,7 @@ def run(
   from mer_jax import evaluation, svm, workdir
   from mer_jax import report as reports
   from mer_jax.evaluation.predictions import check
+  from mer_jax.protocols.split import classes_of_one_fold
 
   say = (lambda *_: None) if quiet else print
   for option in options:
@@ -86,7 +87,8 @@ def run(
   summary = evaluation.summarise(predictions)
   evaluation.write_json(path / "metrics.json", summary)
   evaluation.write_megc_logs(path, predictions)
-  remarks = [*_classes_of_one_subject(table), NOT_CALIBRATED]
+  lacking = classes_of_one_fold("subject", table.labels, table.class_names, table.keys)
+  remarks = [*lacking, NOT_CALIBRATED]
   page = reports.write(path, remarks=remarks, title=_title(config))
   say("\n" + reports.console(summary, table.class_names, remarks))
   say(f"\nReport {page}\nPredictions {path / 'predictions.csv'}")
@@ -122,13 +124,3 @@ def _announcement(table: Table, folds: int, config: config_dict.ConfigDict) -> s
 def _title(config: config_dict.ConfigDict) -> str:
   datasets = " + ".join(config.data.datasets)
   return f"SVM ({config.model.kernel}, C = {config.model.cost:g}) on {datasets}"
-
-
-def _classes_of_one_subject(table: Table) -> list[str]:
-  owners = [np.unique(table.keys[table.labels == k]) for k in range(len(table.class_names))]
-  return [
-    f"All clips of class {name} are of {who[0]}; the fold that holds this subject out learns"
-    " without that class."
-    for name, who in zip(table.class_names, owners, strict=True)
-    if len(who) == 1
-  ]

@@ -7,9 +7,6 @@ with 4 neighbours and 5 x 5 blocks are the baseline of the MEGC 2019 challenge.
 """
 
 import functools
-import os
-from collections.abc import Callable, Iterator
-from multiprocessing.pool import ThreadPool
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +18,7 @@ from mer_jax.inputs import cache, lbp
 from mer_jax.inputs.channels import reads
 from mer_jax.inputs.padded_frames import RESAMPLERS
 from mer_jax.inputs.resize import resized
-from mer_jax.inputs.threads import one_thread_in_opencv
-from mer_jax.progress import progress
+from mer_jax.inputs.threads import one_by_one
 
 PLANES = ((2, 1), (2, 0), (1, 0))  # XY, XT, YT as axes of [T, H, W]: cosine and sine of the ring
 LENGTH_STEP = 16  # frames; clips of their own length share a program with all of the same multiple
@@ -87,7 +83,7 @@ def lbp_top(
 
   def compute() -> dict[str, np.ndarray]:
     features = np.empty((len(clips), blocks * blocks * 3 * num_bins), np.float32)
-    for n, result in enumerate(_of_each_clip(features_of, len(clips))):
+    for n, result in enumerate(one_by_one(features_of, range(len(clips)), "LBP-TOP")):
       features[n] = result
     return {"features": features}
 
@@ -151,15 +147,6 @@ def _check(
       f" at least {2 * t + 1}. Set num_frames, so that clips are interpolated in time, or choose a"
       " smaller radius."
     )
-
-
-def _of_each_clip(function: Callable[[int], np.ndarray], num_clips: int) -> Iterator[np.ndarray]:
-  """Yields `function(n)` in order; while one clip is counted, the next is interpolated."""
-  bar = progress(num_clips, "LBP-TOP", "clip")
-  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
-    for result in pool.imap(function, range(num_clips)):
-      yield result
-      bar.update()
 
 
 def _counted(

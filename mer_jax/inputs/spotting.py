@@ -5,15 +5,13 @@ ACPR 2015. The regions are boxes of a cropped face instead of landmarks, which n
 """
 
 import dataclasses
-import os
-from multiprocessing.pool import ThreadPool
 
 import numpy as np
 
 from mer_jax import errors
 from mer_jax.clips import GRAY, Clips
 from mer_jax.inputs import cache, lbp
-from mer_jax.progress import progress
+from mer_jax.inputs.threads import one_by_one
 
 # Left, top, right, bottom as fractions of the frame. Wide enough for a crop that ends at the brows'
 # or at the hair's line: eyes lie a third of the way down in either, the mouth at three quarters.
@@ -52,10 +50,8 @@ def spotted(clips: Clips) -> Clips:
 
   def compute() -> dict[str, np.ndarray]:
     apex = clips.apex.copy()
-    with progress(len(missing), "apex", "clip") as bar, ThreadPool(os.cpu_count()) as pool:
-      for n, found in zip(missing, pool.imap(apex_of, missing), strict=True):
-        apex[n] = found
-        bar.update()
+    for n, found in zip(missing, one_by_one(apex_of, missing, "apex"), strict=True):
+      apex[n] = found
     return {"apex": apex}
 
   apex = cache.kept(clips, "spotted_apex", {}, compute)["apex"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import cv2
 
+from mer_jax.progress import progress
+
 
 def on_all_cores(function: Callable[..., Any], *rows: Iterable[Any]) -> list[Any]:
   """`function` of the first of each of `rows`, of the second of each, and so on, in order.
@@ -16,6 +18,16 @@ def on_all_cores(function: Callable[..., Any], *rows: Iterable[Any]) -> list[Any
   """
   with one_thread_in_opencv(), ThreadPool(os.cpu_count()) as pool:
     return pool.starmap(function, zip(*rows, strict=True))
+
+
+def one_by_one(function: Callable[[int], Any], items: Iterable[int], what: str) -> Iterator[Any]:
+  """Yields `function` of each of `items` in order, computed on all cores, with a bar over clips."""
+  items = list(items)
+  bar = progress(len(items), what, "clip")
+  with one_thread_in_opencv(), bar, ThreadPool(os.cpu_count()) as pool:
+    for result in pool.imap(function, items):
+      yield result
+      bar.update()
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ def leave_one_out(
     class_names=tuple(class_names),
     held_out=held,
     fold_names=tuple(np.unique(owners).tolist()),
-    remarks=(*remarks, *by_corpus, *_classes_of_one_fold(held_out, labels, class_names, owners)),
+    remarks=(*remarks, *by_corpus, *classes_of_one_fold(held_out, labels, class_names, owners)),
   )
 
 
@@ -124,9 +124,17 @@ def _held_out_corpora(owners: np.ndarray) -> list[str]:
   ]
 
 
-def _classes_of_one_fold(
+def classes_of_one_fold(
   held_out: str, labels: np.ndarray, class_names: Sequence[str], owners: np.ndarray
 ) -> list[str]:
+  """A remark on every class of which all clips are held out at once.
+
+  Args:
+    held_out: what a fold holds out, "subject" or "dataset".
+    labels: int [N].
+    class_names: K names.
+    owners: str [N], the name of the fold that holds out each clip.
+  """
   who = [np.unique(owners[labels == k]) for k in range(len(class_names))]
   return [
     f"All clips of class {name} are of {only[0]}; the fold that holds this {held_out} out learns"
