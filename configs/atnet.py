@@ -21,7 +21,7 @@ Score: with an eighth of the filters and states (--config.model.channels=8,16,32
 """
 
 from configs import corpora, micro_attention
-from mer_jax import settings
+from mer_jax.experiment import settings
 
 INPUTS = {
   "spatial": "apex_frame",

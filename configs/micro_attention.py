@@ -17,7 +17,7 @@ Score: with a quarter of the filters (--config.model.channels=16,32,64,128), on 
 """
 
 from configs import corpora
-from mer_jax import settings
+from mer_jax.experiment import settings
 
 
 def get_config(arg: str = "casme2"):

@@ -13,7 +13,7 @@ Score: on a synthetic CASME II of 24 subjects, pooled UF1 .253 and UAR .333: tho
 """
 
 from configs import corpora
-from mer_jax import settings
+from mer_jax.experiment import settings
 
 
 def get_config(arg: str = "casme2"):

@@ -14,7 +14,7 @@ Score: on a synthetic CASME II of 24 subjects, pooled UF1 .415 and UAR .418. The
 """
 
 from configs import corpora
-from mer_jax import settings
+from mer_jax.experiment import settings
 
 
 def get_config(arg: str = "casme2"):

@@ -8,18 +8,19 @@ Command: python -m mer_jax.main --config=configs/table2.py --workdir=DIR
   (needs the corpora built with --config frames48 and with --config frames128)
 Arguments: cpu, the default: faces of 64 pixels, 200 steps or 600, ATNet's LSTMs 128 wide. full: the
   authors' 224 pixels, 2,500 steps and 512, for accelerators (needs --config frames224 too).
-Rows are chosen with --config.show, as "--config.show=('atnet_fusion',)", and changed like any
-config: --config.rows.atnet_fusion.training.epochs=100.
+Systems are chosen with --config.show, as "--config.show=('atnet_fusion',)", and changed like any
+config: --config.systems.atnet_fusion.training.epochs=100.
 """
 
 from configs import atnet, micro_attention, parallel_cnn_lstm
-from mer_jax import errors, settings
+from mer_jax import errors
+from mer_jax.experiment import settings
 
 MODES = ("cpu", "full")
 
 
 def get_config(arg: str = "cpu"):
-  """The table, in the mode `arg` (one of MODES).
+  """The grid, in the mode `arg` (one of MODES).
 
   Raises:
     ConfigError: no such mode.
@@ -27,93 +28,93 @@ def get_config(arg: str = "cpu"):
   if arg not in MODES:
     raise errors.ConfigError(errors.unknown("config argument", arg, MODES))
   full = arg == "full"
-  table = settings.table()
-  table.published = "table2"
+  grid = settings.grid()
+  grid.published = "table2"
   for frames in (10, 64):
     for neighbours in (4, 8):
-      settings.add_row(
-        table, f"lbp_top_p{neighbours}_t{frames}", _lbp_top(neighbours, frames, full)
+      settings.add_system(
+        grid, f"lbp_top_p{neighbours}_t{frames}", _lbp_top(neighbours, frames, full)
       )
   for frames in (10, 64):
     for bins in (4, 8):
-      settings.add_row(table, f"hoof_n{bins}_t{frames}", _hoof(bins, frames))
-  settings.add_row(table, "micro_attention", _micro_attention(full))
+      settings.add_system(grid, f"hoof_n{bins}_t{frames}", _hoof(bins, frames))
+  settings.add_system(grid, "micro_attention", _micro_attention(full))
   for stream in ("spatial", "temporal", "fusion"):
-    settings.add_row(table, f"atnet_{stream}", _atnet(stream, full))
-  settings.add_row(table, "parallel_cnn_lstm", parallel_cnn_lstm.get_config("casme2"))
-  return table
+    settings.add_system(grid, f"atnet_{stream}", _atnet(stream, full))
+  settings.add_system(grid, "parallel_cnn_lstm", parallel_cnn_lstm.get_config("casme2"))
+  return grid
 
 
 def _lbp_top(neighbours: int, num_frames: int, full: bool):
-  row = _svm()
-  row.input.name = "lbp_top"
+  config = _svm()
+  config.input.name = "lbp_top"
   # Radii along x, y in pixels and along t in frames.
-  row.input.radii = (3, 3, 3)
+  config.input.radii = (3, 3, 3)
   # 4 or 8, on each ring.
-  row.input.neighbours = neighbours
+  config.input.neighbours = neighbours
   # Frames that TIM makes of every clip.
-  row.input.num_frames = num_frames
+  config.input.num_frames = num_frames
   # n: histograms of n x n blocks; ATNet's features have one of the whole face.
-  row.input.blocks = 1
+  config.input.blocks = 1
   if full:
-    row.data.builder_config = "frames224"
-  return row
+    config.data.builder_config = "frames224"
+  return config
 
 
 def _hoof(bins: int, num_frames: int):
-  row = _svm()
-  row.input.name = "hoof"
-  row.input.bins = bins
+  config = _svm()
+  config.input.name = "hoof"
+  config.input.bins = bins
   # The published features hold 9 flows for TIM 10, but 64 for TIM 64.
-  row.input.flows = 9 if num_frames == 10 else 64
+  config.input.flows = 9 if num_frames == 10 else 64
   # farneback, tv_l1 or dis.
-  row.input.method = "farneback"
+  config.input.method = "farneback"
   # Whether mirrored motion falls into the same bin.
-  row.input.symmetric = True
+  config.input.symmetric = True
   # As above.
-  row.input.blocks = 1
-  return row
+  config.input.blocks = 1
+  return config
 
 
 def _micro_attention(full: bool):
-  row = micro_attention.get_config()
+  config = micro_attention.get_config()
   if full:
-    _authors(row)
+    _authors(config)
   else:
-    row.training.epochs, row.optimizer.decay_steps = 20, 100
-  return row
+    config.training.epochs, config.optimizer.decay_steps = 20, 100
+  return config
 
 
 def _atnet(stream: str, full: bool):
-  row = atnet.get_config(f"casme2_{stream}")
+  config = atnet.get_config(f"casme2_{stream}")
   if full:
-    _authors(row)
+    _authors(config)
   elif stream == "spatial":
-    row.training.epochs, row.optimizer.decay_steps = 20, 100
+    config.training.epochs, config.optimizer.decay_steps = 20, 100
   else:
     # A sixteenth of the cost. The motion needs more steps than the face.
-    row.model.lstm_features = 128
-    row.training.epochs, row.optimizer.decay_steps = 60, 400
-  return row
+    config.model.lstm_features = 128
+    config.training.epochs, config.optimizer.decay_steps = 60, 400
+  return config
 
 
-def _authors(row):
+def _authors(config):
   # 2,500 steps of 16 clips, as far as epochs of 133 to 164 clips allow.
-  row.training.epochs, row.optimizer.decay_steps = 250, 500
-  if "size" in row.input:
-    row.data.builder_config = "frames224"
-    row.input.size = 224
+  config.training.epochs, config.optimizer.decay_steps = 250, 500
+  if "size" in config.input:
+    config.data.builder_config = "frames224"
+    config.input.size = 224
 
 
 def _svm():
-  row = settings.default()
-  row.data.builder_config = "frames128"
-  row.model.name = "svm"
-  row.model.kernel = "linear"
+  config = settings.default()
+  config.data.builder_config = "frames128"
+  config.model.name = "svm"
+  config.model.kernel = "linear"
   # What comes nearest to the published rows, on the features that ATNet's authors published.
-  row.model.cost = 1000.0
+  config.model.cost = 1000.0
   # class_weights, oversample or none.
-  row.model.balance = "class_weights"
+  config.model.balance = "class_weights"
   # none, standardise or minmax, fitted on the training clips of each fold.
-  row.model.scale = "none"
-  return row
+  config.model.scale = "none"
+  return config

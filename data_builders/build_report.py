@@ -7,8 +7,8 @@ import os
 import pathlib
 
 from data_builders.record import Record
-from mer_jax import atomic
 from mer_jax.errors import DataError
+from mer_jax.runtime import atomic
 
 FILE_NAME = "build_report.json"
 _SHOWN = 12  # lines of each list on the console; build_report.json holds them all

@@ -9,7 +9,7 @@ from data_builders import face_crop, frames
 from data_builders.build_report import BuildReport
 from data_builders.parallel import ordered
 from data_builders.record import Record, example
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
 def generate(

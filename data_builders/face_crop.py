@@ -18,7 +18,7 @@ from data_builders.build_report import BuildReport
 from data_builders.parallel import ordered
 from data_builders.record import Record
 from mer_jax.errors import DataError
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 Box = tuple[int, int, int, int]
 CENTRED_FRACTION = 0.8  # of the shorter side, where no clip of the subject shows a face

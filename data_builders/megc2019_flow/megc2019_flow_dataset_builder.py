@@ -15,7 +15,7 @@ from data_builders.parallel import ordered
 from data_builders.record import Record, example
 from mer_jax.clips import FLOW_MAPS
 from mer_jax.errors import ConfigError
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

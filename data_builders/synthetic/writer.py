@@ -18,7 +18,7 @@ from data_builders.synthetic.quirks import plant
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose
 from mer_jax import errors
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 VERSION = 1  # of what is drawn; a corpus of another version is another corpus
 # The steepest of a hundred displacement fields has slope 0.4 at intensity 1; at 1 it would fold.

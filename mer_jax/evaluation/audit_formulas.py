@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.evaluation import metrics
 from mer_jax.evaluation.megc_log import Log
+from mer_jax.targets import single_class
 
 FULL = "full"  # all clips together, beside the names of the corpora
 # The claims that can be examined -> what the challenge means by them.
@@ -65,7 +65,7 @@ def values(logs: Sequence[Log]) -> list[Value]:
 def confusion(log: Log, over: str = FULL) -> np.ndarray:
   """int64 [K, K], rows truth: the clips of the corpus `over`, or all of them."""
   rows = np.ones(len(log.clip), bool) if over == FULL else log.dataset == over
-  return metrics.confusion(log.label[rows], log.prediction[rows], len(log.class_names))
+  return single_class.confusion(log.label[rows], log.prediction[rows], len(log.class_names))
 
 
 def scopes(log: Log) -> list[str]:
@@ -77,8 +77,8 @@ def scopes(log: Log) -> list[str]:
 def official(confusion: np.ndarray) -> dict[str, float]:
   """The keys of `OFFICIAL` for counts [K, K] of at least one clip."""
   counts = np.asarray(confusion, np.int64)
-  pooled = metrics.scores(counts)
-  by_class = metrics.per_class(counts)
+  pooled = single_class.scores(counts)
+  by_class = single_class.per_class(counts)
   share = by_class.support / counts.sum()
   return {
     **{name: pooled[name] for name in ("uf1", "uar", "accuracy", "precision")},
@@ -104,10 +104,10 @@ def _of_one(log: Log) -> list[Value]:
 
 def _pooled(over: str, counts: np.ndarray) -> list[Value]:
   scores = official(counts)
-  by_class = metrics.per_class(counts)
+  by_class = single_class.per_class(counts)
   share = by_class.support / counts.sum()
   precision, recall = scores["precision"], scores["uar"]
-  present = metrics.scores(counts, absent=float("nan"))
+  present = single_class.scores(counts, absent=float("nan"))
   table = [
     Value(over, OFFICIAL[name], scores[name], (name,))
     for name in ("uf1", "uar", "precision", "weighted_f1")
@@ -134,11 +134,11 @@ def _fold_means(over: str, log: Log) -> list[Value]:
   k = len(log.class_names)
   folds = np.stack(
     [
-      metrics.confusion(log.label[owner == f], log.prediction[owner == f], k)
+      single_class.confusion(log.label[owner == f], log.prediction[owner == f], k)
       for f in np.unique(owner[inside])
     ]
   )
-  means = metrics.fold_means(folds)
+  means = single_class.fold_means(folds)
   weighted = float(np.mean([official(fold)["weighted_f1"] for fold in folds]))
   accuracy = next(iter(means.values()))["accuracy"]
   return [

@@ -6,7 +6,8 @@ import numpy as np
 
 from mer_jax.errors import DataError
 from mer_jax.evaluation import folds
-from mer_jax.evaluation.predictions import NO_PREDICTION, Predictions, check, order, select
+from mer_jax.evaluation.predictions import Predictions, check, order, select
+from mer_jax.targets.single_class import NO_PREDICTION
 
 
 class ClipTable(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 
 from mer_jax.errors import DataError
 from mer_jax.evaluation.clip_table import ClipTable, rows
-from mer_jax.evaluation.predictions import NO_PREDICTION
+from mer_jax.targets.single_class import NO_PREDICTION
 
 _NAMED = 5  # clips that are named where two runs differ
 

@@ -31,8 +31,8 @@ import numpy as np
 from scipy import special
 
 from mer_jax.errors import ConfigError
-from mer_jax.evaluation import metrics
 from mer_jax.evaluation.clip_table import BySubject
+from mer_jax.targets import single_class
 
 LEVEL = 0.95
 RESAMPLES = 5000
@@ -51,7 +51,7 @@ def intervals(
     resamples: R, how often subjects are drawn.
 
   Returns:
-    Each of `metrics.SCORES` -> [low, high], 0..1; None where no dataset has two subjects, from
+    Each of `single_class.SCORES` -> [low, high], 0..1; None where no dataset has two subjects, from
     which nothing can be learnt about others.
 
   Raises:
@@ -61,7 +61,7 @@ def intervals(
   if degrees(subjects.dataset) < 1:
     return None
   values = pooled(draws(subjects.dataset, resamples), subjects.confusions)
-  return {name: ends(values[name], subjects.dataset, level) for name in metrics.SCORES}
+  return {name: ends(values[name], subjects.dataset, level) for name in single_class.SCORES}
 
 
 def check_level(level: float, resamples: int) -> None:
@@ -100,16 +100,16 @@ def pooled(weights: np.ndarray, confusions: np.ndarray) -> dict[str, np.ndarray]
     confusions: int64 [S, F, K, K], as `BySubject` has them.
 
   Returns:
-    Each of `metrics.SCORES` -> float64 [R]. A seed without a prediction of any counted subject
+    Each of `single_class.SCORES` -> float64 [R]. A seed without a prediction of any counted subject
     takes no part.
   """
   s, f, k, _ = confusions.shape
   columns = confusions.transpose(1, 0, 2, 3).reshape(f, -1).astype(np.float64)
   found = []
   for block in np.array_split(weights, math.ceil(len(weights) * s * k * k / _BLOCK)):
-    values = metrics.score_arrays((block @ columns).reshape(-1, s, k, k))
+    values = single_class.score_arrays((block @ columns).reshape(-1, s, k, k))
     found.append({name: np.nanmean(each, axis=1) for name, each in values.items()})
-  return {name: np.concatenate([part[name] for part in found]) for name in metrics.SCORES}
+  return {name: np.concatenate([part[name] for part in found]) for name in single_class.SCORES}
 
 
 def ends(values: np.ndarray, dataset: np.ndarray, level: float) -> list[float]:

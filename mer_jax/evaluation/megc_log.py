@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.errors import DataError
 from mer_jax.evaluation import megc_names
 from mer_jax.evaluation.predictions import Predictions, check, made, order, select
 from mer_jax.protocols.megc2019_labels import CLASS_NAMES
+from mer_jax.runtime import atomic
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _INDEX = re.compile(r"([0-9]{1,4})(?:\.0*)?")

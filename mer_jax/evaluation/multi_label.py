@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax.errors import DataError
-from mer_jax.evaluation.metrics import CONVENTIONS
+from mer_jax.targets.single_class import CONVENTIONS
 
 
 def summarise(

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import intervals, metrics
+from mer_jax.evaluation import intervals
 from mer_jax.evaluation.clip_table import ClipTable, by_subject
 from mer_jax.evaluation.permutation import TIE
+from mer_jax.targets import single_class
 
 PERMUTATIONS = 9999
 
@@ -36,10 +37,11 @@ def difference(
     permutations: most ways of exchanging that are tried; all there are (2^F), if not more.
 
   Returns:
-    scores: for each of `metrics.SCORES`: `difference` (b - a); `interval` [low, high] of it, None
-      where no dataset has two subjects; `p`, two-sided: were the two runs alike, their predictions
-      could be exchanged for any subject; how often such exchanges give a difference as large. Runs
-      with different numbers of seeds are not quite exchangeable, and p is then approximate.
+    scores: for each of `single_class.SCORES`: `difference` (b - a); `interval` [low, high] of it,
+      None where no dataset has two subjects; `p`, two-sided: were the two runs alike, their
+      predictions could be exchanged for any subject; how often such exchanges give a difference as
+      large. Runs with different numbers of seeds are not quite exchangeable, and p is then
+      approximate.
     mcnemar: `a_only`, `b_only` (clips that only this run has right) and `p` (exact, two-sided) of
       McNemar's test on clips, the customary extra, which takes the clips of a person for
       independent. None where a run has several seeds: their clips are not trials of their own.
@@ -61,7 +63,7 @@ def difference(
       "interval": intervals.ends(resampled[name], dataset, level) if resampled else None,
       "p": _two_sided(float(observed[name][0]), exchanged[name], len(dataset)),
     }
-    for name in metrics.SCORES
+    for name in single_class.SCORES
   }
   return {"scores": scores, "mcnemar": mcnemar(a, b)}
 
@@ -110,7 +112,7 @@ def _matched(a: ClipTable, b: ClipTable) -> tuple[np.ndarray, np.ndarray, np.nda
 def _gap(weights: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
   """The scores of `second` minus those of `first`, [R], for R weightings of the subjects."""
   one, other = intervals.pooled(weights, first), intervals.pooled(weights, second)
-  return {name: other[name] - one[name] for name in metrics.SCORES}
+  return {name: other[name] - one[name] for name in single_class.SCORES}
 
 
 def _exchanged(first: np.ndarray, second: np.ndarray, permutations: int) -> dict[str, np.ndarray]:

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from mer_jax.errors import ConfigError, DataError
-from mer_jax.evaluation import metrics
 from mer_jax.evaluation.clip_table import ClipTable, scored, subject_ids
+from mer_jax.targets import single_class
 
 SCHEMES = ("clips", "subjects")
 # The share of shuffled labels whose score lies below the reported quantile.
@@ -45,7 +45,7 @@ def chance(table: ClipTable, permutations: int = 1000) -> dict[str, dict[str, An
     permutations: R, how often the labels are shuffled.
 
   Returns:
-    For each of `SCHEMES`, for each of `metrics.SCORES`: `observed`; `mean` and `quantile` (the
+    For each of `SCHEMES`, for each of `single_class.SCORES`: `observed`; `mean` and `quantile` (the
     `QUANTILE`) of the shuffled labels' scores; `p`, one-sided, (1 + those that reach the observed
     score) / (1 + R).
 
@@ -67,7 +67,7 @@ def chance(table: ClipTable, permutations: int = 1000) -> dict[str, dict[str, An
   for scheme in SCHEMES:
     shuffled = _shuffled(table, groups[scheme], permutations)
     found[scheme] = {
-      name: _against(float(observed[name][0]), shuffled[name]) for name in metrics.SCORES
+      name: _against(float(observed[name][0]), shuffled[name]) for name in single_class.SCORES
     }
   return found
 
@@ -92,7 +92,7 @@ def _shuffled(table: ClipTable, group: np.ndarray, permutations: int) -> dict[st
     # The clips of a group stand together, so sorting these exchanges places within groups only.
     keys = group + random.random((min(size, permutations - start), n))
     parts.append(_scores(table, table.label[np.argsort(keys, axis=1)]))
-  return {name: np.concatenate([part[name] for part in parts]) for name in metrics.SCORES}
+  return {name: np.concatenate([part[name] for part in parts]) for name in single_class.SCORES}
 
 
 def _scores(table: ClipTable, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,5 +102,5 @@ def _scores(table: ClipTable, labels: np.ndarray) -> dict[str, np.ndarray]:
   said = (table.prediction.T[:, :, None] == np.arange(k)).astype(np.float32).reshape(n, -1)
   truth = (labels == np.arange(k)[:, None, None]).astype(np.float32)
   counts = np.einsum("krn,nc->rkc", truth, said, optimize=True).reshape(-1, k, s, k)
-  values = metrics.score_arrays(counts.swapaxes(1, 2))
+  values = single_class.score_arrays(counts.swapaxes(1, 2))
   return {name: each.mean(axis=1) for name, each in values.items()}

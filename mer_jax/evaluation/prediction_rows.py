@@ -1,4 +1,4 @@
-"""The lines of predictions.csv: what stands in which column, and what may."""
+"""The lines of predictions.csv: the columns, and the values that each may hold."""
 
 import pathlib
 import re
@@ -6,17 +6,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mer_jax.errors import DataError
+from mer_jax.targets import single_class
 
-COLUMNS = ("seed", "dataset", "subject", "clip", "label", "prediction")
+# What names a prediction; the columns of the target follow.
+KEY_COLUMNS = ("seed", "dataset", "subject", "clip")
 # Stands behind the clip, where folds are no subjects.
 FOLD = "fold"
-PROBABILITY_PREFIX = "p_"
-# The prediction of a clip whose fold was stopped; its probabilities are NaN.
-NO_PREDICTION = -1
 # float32 probabilities of a softmax may leave [0, 1] by rounding, never by more than this.
 TOLERANCE = 1e-4
 
-_KEY = COLUMNS.index("clip") + 1
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -30,8 +28,7 @@ class Layout(NamedTuple):
   def header(self) -> list[str]:
     """The first line."""
     fold = (FOLD,) if self.fold else ()
-    classes = (PROBABILITY_PREFIX + name for name in self.class_names)
-    return [*COLUMNS[:_KEY], *fold, *COLUMNS[_KEY:], *classes]
+    return [*KEY_COLUMNS, *fold, *single_class.columns(self.class_names)]
 
 
 class Row(NamedTuple):
@@ -53,18 +50,17 @@ def layout(path: pathlib.Path, header: list[str]) -> Layout:
   Raises:
     DataError: they are not those of predictions.csv.
   """
-  with_fold = header[_KEY : _KEY + 1] == [FOLD]
-  fixed = len(COLUMNS) + with_fold
-  probabilities = [column.removeprefix(PROBABILITY_PREFIX) for column in header[fixed:]]
-  found = Layout(with_fold, tuple(probabilities))
-  if found.header != header or not probabilities:
+  with_fold = header[len(KEY_COLUMNS) : len(KEY_COLUMNS) + 1] == [FOLD]
+  class_names = single_class.class_names_of(header[len(KEY_COLUMNS) + with_fold :])
+  columns = Layout(with_fold, class_names)
+  if columns.header != header or not class_names:
+    expected = ",".join([*KEY_COLUMNS, *single_class.columns(("<class>",))])
     raise DataError(
-      f"{path}, line 1: the header is {','.join(header)!r}; expected"
-      f" {','.join(COLUMNS)},p_<class>... with one column per class, and perhaps {FOLD} behind"
-      f" {COLUMNS[_KEY - 1]}."
+      f"{path}, line 1: the header is {','.join(header)!r}; expected {expected}... with one column"
+      f" per class, and perhaps {FOLD} behind {KEY_COLUMNS[-1]}."
     )
-  check_names(found.class_names)
-  return found
+  check_names(class_names)
+  return columns
 
 
 def rows(path: pathlib.Path, reader, columns: Layout) -> list[Row]:
@@ -73,16 +69,16 @@ def rows(path: pathlib.Path, reader, columns: Layout) -> list[Row]:
   Raises:
     DataError: a line, which is named, is not like `columns`, or about the clip of another one.
   """
-  found, lines = [], {}
+  parsed, lines = [], {}
   for fields in reader:
     try:
       row = _row(fields, columns)
-      if (first := lines.setdefault(row[:_KEY], reader.line_num)) != reader.line_num:
+      if (first := lines.setdefault(row[: len(KEY_COLUMNS)], reader.line_num)) != reader.line_num:
         raise ValueError(f"this clip and seed already stand in line {first}")
     except ValueError as error:
       raise DataError(f"{path}, line {reader.line_num}: {error}.") from error
-    found.append(row)
-  return found
+    parsed.append(row)
+  return parsed
 
 
 def check_names(class_names: tuple[str, ...]) -> None:
@@ -110,7 +106,7 @@ def _row(fields: list[str], columns: Layout) -> Row:
   label, prediction, *probabilities = rest
   key = (_integer(seed, "seed"), dataset, subject, clip, fold, _class(label, "label", k))
   if not prediction and not any(probabilities):  # the fold was stopped
-    return Row(*key, NO_PREDICTION, [float("nan")] * k)
+    return Row(*key, single_class.NO_PREDICTION, [float("nan")] * k)
   values = [_probability(text) for text in probabilities]
   return Row(*key, _class(prediction, "prediction", k), values)
 

@@ -1,4 +1,4 @@
-"""predictions.csv: what every model said about every clip while it was held out."""
+"""predictions.csv: the prediction of every clip by the model of the fold that held it out."""
 
 import csv
 import io
@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.errors import DataError
 from mer_jax.evaluation import folds, prediction_rows
-from mer_jax.evaluation.prediction_rows import NO_PREDICTION
 from mer_jax.protocols import Split
+from mer_jax.runtime import atomic
+from mer_jax.targets import single_class
+from mer_jax.targets.single_class import NO_PREDICTION
 
 
 class Predictions(NamedTuple):
@@ -44,7 +45,7 @@ class Predictions(NamedTuple):
 
 
 def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray) -> Predictions:
-  """Puts what the held-out folds said together with the clips they said it about.
+  """Predictions from the probabilities that the folds give the clips they hold out.
 
   Args:
     seeds: the S seeds.
@@ -73,7 +74,7 @@ def predictions_of(seeds: Sequence[int], split: Split, probabilities: np.ndarray
     subject=np.tile(clips.subject, len(seeds)),
     clip=np.tile(clips.clip, len(seeds)),
     label=np.tile(split.labels.astype(np.int64), len(seeds)),
-    prediction=np.where(np.isnan(flat).all(axis=1), NO_PREDICTION, flat.argmax(axis=1)),
+    prediction=single_class.predicted(flat),
     probabilities=flat,
     class_names=tuple(split.class_names),
     fold=None if fold is None else np.tile(fold, len(seeds)),
@@ -94,17 +95,13 @@ def write_csv(path: str | os.PathLike[str], predictions: Predictions) -> None:
   check(predictions)
   ordered = select(predictions, order(predictions))
   fold = folds.unless_subjects(ordered.dataset, ordered.subject, ordered.fold)
-  keys = [*ordered[:4], *([] if fold is None else [fold]), ordered.label]
+  keys = [*ordered[:4], *([] if fold is None else [fold])]
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(prediction_rows.Layout(fold is not None, ordered.class_names).header)
-  for *fields, prediction, probabilities in zip(
-    *keys, ordered.prediction, ordered.probabilities, strict=True
-  ):
-    if prediction == NO_PREDICTION:
-      writer.writerow([*fields, "", *("" for _ in probabilities)])
-    else:
-      writer.writerow([*fields, prediction, *(f"{p:.9g}" for p in probabilities)])
+  target = map(single_class.cells, ordered.label, ordered.prediction, ordered.probabilities)
+  for *key, cells in zip(*keys, target, strict=True):
+    writer.writerow([*key, *cells])
   atomic.write_text(path, text.getvalue())
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.errors import DataError
-from mer_jax.evaluation import folds, intervals, metrics
+from mer_jax.evaluation import folds, intervals
 from mer_jax.evaluation.clip_table import (
   BySubject,
   by_subject,
@@ -19,6 +18,8 @@ from mer_jax.evaluation.clip_table import (
   scored,
 )
 from mer_jax.evaluation.predictions import Predictions, check, made, order, select
+from mer_jax.runtime import atomic
+from mer_jax.targets import single_class
 
 
 def summarise(predictions: Predictions) -> dict[str, Any]:
@@ -46,8 +47,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     per_dataset: dataset -> the same, of the same predictions restricted to that dataset; the scores
       are None where no clip of the dataset has a prediction.
     fold_mean: convention -> scores averaged over the folds of a seed that predicted, then over
-      seeds, with `std`; the conventions (metrics.CONVENTIONS) say what a class absent from a fold
-      counts as.
+      seeds, with `std`; the conventions (single_class.CONVENTIONS) say what a class absent from a
+      fold counts as.
     per_seed: seed of seeds_scored -> that seed's pooled scores, confusion, and its own `fold_mean`.
     majority: what naming the most frequent class for each of `pooled`'s `clips` would get; `class`
       says which. Every entry of per_dataset has its own.
@@ -68,7 +69,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
       f"None of the {len(first.clip)} clips has a prediction: every fold was stopped before it"
       " ended. There is nothing to score; history.jsonl says where each fold stopped."
     )
-  fold_means = [metrics.fold_means(_fold_confusions(part)) for part in scored_parts]
+  fold_means = [single_class.fold_means(_fold_confusions(part)) for part in scored_parts]
   subjects = by_subject(scored(clip_table(predictions)))
   return {
     "classes": list(names),
@@ -82,7 +83,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     "majority": _majority(parts),
     "fold_mean": {
       convention: _over_seeds([means[convention] for means in fold_means])
-      for convention in metrics.CONVENTIONS
+      for convention in single_class.CONVENTIONS
     },
     "per_dataset": {
       str(dataset): _dataset_table(parts, subjects, str(dataset))
@@ -90,7 +91,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     },
     "per_seed": {
       str(part.seed[0]): {
-        **metrics.scores(counts),
+        **single_class.scores(counts),
         "confusion": counts.tolist(),
         "fold_mean": means,
       }
@@ -136,7 +137,7 @@ def _missing(predictions: Predictions) -> list[dict[str, Any]]:
 
 def _confusion(predictions: Predictions) -> np.ndarray:
   there = select(predictions, made(predictions))
-  return metrics.confusion(there.label, there.prediction, len(there.class_names))
+  return single_class.confusion(there.label, there.prediction, len(there.class_names))
 
 
 def _fold_confusions(predictions: Predictions) -> np.ndarray:
@@ -161,12 +162,12 @@ def _table(parts: list[Predictions], subjects: BySubject) -> dict[str, Any]:
   names = parts[0].class_names
   confusions = [counts for counts in map(_confusion, parts) if counts.any()]
   support = _support(parts)
-  rows = metrics.per_class(np.stack(confusions)) if confusions else None
+  rows = single_class.per_class(np.stack(confusions)) if confusions else None
   return {
     "clips": int(support.sum()),
     "clips_in_all": len(parts[0].clip),
     "clips_missing": {str(part.seed[0]): int((~made(part)).sum()) for part in parts},
-    **_over_seeds([metrics.scores(counts) for counts in confusions]),
+    **_over_seeds([single_class.scores(counts) for counts in confusions]),
     "interval": _interval(subjects),
     "confusion": np.sum(confusions or [np.zeros((len(names),) * 2, int)], axis=0).tolist(),
     "per_class": {
@@ -197,13 +198,13 @@ def _support(parts: list[Predictions]) -> np.ndarray:
 
 def _over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
   if not rows:
-    return {**dict.fromkeys(metrics.SCORES), "std": None}
+    return {**dict.fromkeys(single_class.SCORES), "std": None}
   std = (
-    {name: float(np.std([row[name] for row in rows], ddof=1)) for name in metrics.SCORES}
+    {name: float(np.std([row[name] for row in rows], ddof=1)) for name in single_class.SCORES}
     if (len(rows) > 1)
     else None
   )
-  return {**metrics.mean(rows), "std": std}
+  return {**single_class.mean(rows), "std": std}
 
 
 def _majority(parts: list[Predictions]) -> dict[str, Any]:
@@ -211,5 +212,5 @@ def _majority(parts: list[Predictions]) -> dict[str, Any]:
   k = int(np.argmax(support))
   constant = np.zeros((len(names),) * 2, np.int64)
   constant[:, k] = support
-  scores = metrics.scores(constant) if support.any() else dict.fromkeys(metrics.SCORES)
+  scores = single_class.scores(constant) if support.any() else dict.fromkeys(single_class.SCORES)
   return {"class": names[k] if support.any() else None, **scores}

@@ -1,21 +1,22 @@
 """Inputs: pure functions from Clips to the arrays a model reads, each clip on its own.
 
 A sequence input gives {"frames": float32 [N, T, H, W, C], "mask": bool [N, T]}, an image input
-{"image": float32 [N, H, W, C]}, one for an SVM {"features": float32 [N, D]}; others name their
+{"image": float32 [N, H, W, C]}, an input for an SVM {"features": float32 [N, D]}; others name their
 arrays themselves. Row n depends on clip n and the options alone, so no input can carry anything
 from a held-out subject into training.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import Clips
 from mer_jax.inputs.apex_frame import apex_frame
 from mer_jax.inputs.bi_woof import bi_woof
-from mer_jax.inputs.cache import keeping
+from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
+from mer_jax.inputs.declaration import Declaration, declaration
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
 from mer_jax.inputs.flow_sequence import flow_sequence
@@ -24,7 +25,7 @@ from mer_jax.inputs.lbp_top import lbp_top
 from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.pooled_flow import apex_and_pooled_flow, pooled_flow
-from mer_jax.inputs.spotting import spotted
+from mer_jax.inputs.spotting import APEXES, spot_apexes
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
@@ -40,21 +41,29 @@ INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "lbp_top": lbp_top,
 }
 
-# What stands for the apex of clips whose corpus gives none; the others keep theirs.
-APEXES: dict[str, Callable[[Clips], Clips]] = {
-  "midpoint": lambda clips: clips,  # as the builders left it
-  "divide_and_conquer": spotted,
-}
+__all__ = [
+  "APEXES",
+  "INPUTS",
+  "NO_CACHE",
+  "Cache",
+  "Declaration",
+  "cache_in",
+  "declaration",
+  "inputs_giving",
+  "make",
+  "spot_apexes",
+]
 
-__all__ = ["APEXES", "INPUTS", "keeping", "make"]
 
-
-def make(name: str, clips: Clips, /, **settings: Any) -> dict[str, np.ndarray]:
+def make(
+  name: str, clips: Clips, /, cache: Cache = NO_CACHE, **settings: Any
+) -> dict[str, np.ndarray]:
   """Computes the input `name` of `clips`.
 
   Args:
     name: a key of `INPUTS`.
     clips: Clips [N].
+    cache: where results stay for further computations.
     **settings: options of that input.
 
   Returns:
@@ -65,5 +74,13 @@ def make(name: str, clips: Clips, /, **settings: Any) -> dict[str, np.ndarray]:
   """
   if name not in INPUTS:
     raise errors.ConfigError(errors.unknown("input", name, INPUTS))
-  options.check_options(f"input {name}", INPUTS[name], settings)
-  return INPUTS[name](clips, **settings)
+  function = INPUTS[name]
+  declared = declaration(function)
+  checks.check_names(f"input {name}", declared.options, settings)
+  kept = {"cache": cache} if declared.uses_cache else {}
+  return function(clips, **kept, **settings)
+
+
+def inputs_giving(arrays: Collection[str]) -> list[str]:
+  """Names of the inputs that give all of `arrays`, by their names."""
+  return [name for name, f in INPUTS.items() if set(arrays) <= set(declaration(f).gives)]

@@ -6,13 +6,13 @@ values of 0 to 255, neither centred nor scaled, for the network's first layer no
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.resize import resized
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("image",))
 def apex_frame(
   clips: Clips,
   *,
@@ -34,8 +34,8 @@ def apex_frame(
   Raises:
     ConfigError: a value that is not listed above.
   """
-  options.check_at_least("size", size, 1)
-  options.check_choice("standardise", standardise, ("none", "clip"))
+  checks.check_at_least("size", size, 1)
+  checks.check_choice("standardise", standardise, ("none", "clip"))
   image = np.empty((len(clips), size, size, 1), np.float32)
   for n, t in enumerate(clips.starts[:-1] + clips.apex):
     image[n] = resized(clips.frames[t][None], size)[0]

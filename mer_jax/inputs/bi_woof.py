@@ -8,9 +8,9 @@ baseline of MEGC2019.
 import numpy as np
 
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache
-from mer_jax.inputs.channels import reads
-from mer_jax.inputs.flow import HEAD_MOTION, batches, check_flow, strain
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.declaration import declares
+from mer_jax.inputs.flow import HEAD_MOTION, FlowOptions, batches, check_flow, strain
 from mer_jax.inputs.optical_flow import between
 from mer_jax.inputs.oriented_histograms import (
   FINE,
@@ -22,15 +22,16 @@ from mer_jax.inputs.oriented_histograms import (
   shares,
 )
 from mer_jax.inputs.threads import on_all_cores
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 # Public code sums strain over the pixels of a flow of this size, which sets the features' scale.
 SIDE = 100
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("features",))
 def bi_woof(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
   bins: int = 8,
   blocks: int = 5,
@@ -46,6 +47,7 @@ def bi_woof(
 
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
+    cache: where histograms stay for further computations.
     bins: B, of the full circle from -180 degrees (left) over -90 (up); a divisor of 48.
     blocks: the face is divided into blocks x blocks parts.
     method, head_motion, allow_small: as in `flow`.
@@ -58,14 +60,14 @@ def bi_woof(
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
   check_bins(bins, symmetric=False)
-  check_flow(clips, 1, method, head_motion, allow_small)
+  check_flow(clips, 1, FlowOptions(method, head_motion, allow_small))
   check_blocks(blocks, *clips.frames.shape[1:3])
-  chosen = {"blocks": blocks, "method": method, "head_motion": head_motion}
-  made = cache.kept(
-    clips, "bi_woof", chosen, lambda: _of_blocks(clips, blocks, method, head_motion)
+  options = {"blocks": blocks, "method": method, "head_motion": head_motion}
+  arrays = cache.load_or_compute(
+    clips, "bi_woof", options, lambda: _of_blocks(clips, blocks, method, head_motion)
   )
-  directions = shares(binned(made["fine"], bins, symmetric=False), axes=(2,))
-  features = directions * made["strain"][..., None]
+  directions = shares(binned(arrays["fine"], bins, symmetric=False), axes=(2,))
+  features = directions * arrays["strain"][..., None]
   return {"features": features.reshape(len(clips), blocks**2 * bins).astype(np.float32)}
 
 

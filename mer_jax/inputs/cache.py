@@ -5,8 +5,6 @@ the name and options of the computation, and the code of this package. Nothing t
 therefore be out of date; a folder only grows, and may be deleted at any time.
 """
 
-import contextlib
-import contextvars
 import functools
 import hashlib
 import io
@@ -15,76 +13,74 @@ import os
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import cv2
 import jax
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.clips import Clips
-
-_folder: contextvars.ContextVar[pathlib.Path | None] = contextvars.ContextVar(
-  "folder", default=None
-)
+from mer_jax.runtime import atomic
 
 
-@contextlib.contextmanager
-def keeping(folder: str | os.PathLike[str] | None) -> Iterator[None]:
-  """Within it, `kept` looks into `folder` first and leaves there what it computes.
+class Cache(NamedTuple):
+  """A folder of computed inputs.
 
-  Args:
+  Attributes:
     folder: made when it is first needed; None: nothing is kept.
   """
-  path = pathlib.Path(folder).expanduser() if folder else None
-  token = _folder.set(path)
-  try:
-    yield
-  finally:
-    _folder.reset(token)
+
+  folder: pathlib.Path | None
+
+  def load_or_compute(
+    self,
+    clips: Clips,
+    name: str,
+    options: Mapping[str, Any],
+    compute: Callable[[], dict[str, np.ndarray]],
+  ) -> dict[str, np.ndarray]:
+    """What `compute()` returns, from the folder where an earlier call left it.
+
+    Args:
+      clips: Clips [N] that it is computed from.
+      name: of the computation; together with the options and the clips it decides the result.
+      options: what JSON can hold.
+      compute: returns arrays by name.
+
+    Returns:
+      The arrays. A file that is damaged is computed again.
+
+    Raises:
+      WorkdirError: the folder cannot be written.
+    """
+    if self.folder is None:
+      return compute()
+    file = self.folder / f"{name}-{_key(clips, name, options)}.npz"
+    try:
+      # Opened here: numpy does not close a damaged file that it opened itself.
+      with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+      pass  # whatever is wrong with the folder shows when the result is written
+    arrays = compute()
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    atomic.write_bytes(file, content.getvalue())
+    return arrays
 
 
-def kept(
-  clips: Clips,
-  name: str,
-  options: Mapping[str, Any],
-  compute: Callable[[], dict[str, np.ndarray]],
-) -> dict[str, np.ndarray]:
-  """What `compute()` gives, from disk where an earlier call left it.
+NO_CACHE = Cache(None)
 
-  Args:
-    clips: Clips [N] that it is computed from.
-    name: of the computation; together with the options and the clips it decides the result.
-    options: what JSON can hold.
-    compute: returns arrays by name.
 
-  Returns:
-    The arrays. A file that is damaged is computed again.
-
-  Raises:
-    WorkdirError: the folder cannot be written.
-  """
-  folder = _folder.get()
-  if folder is None:
-    return compute()
-  file = folder / f"{name}-{_key(clips, name, options)}.npz"
-  try:
-    # Opened here: numpy does not close a damaged file that it opened itself.
-    with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-      return dict(arrays)
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-    pass  # whatever is wrong with the folder is found when the result is written
-  arrays = compute()
-  content = io.BytesIO()
-  np.savez(content, allow_pickle=False, **arrays)
-  atomic.write_bytes(file, content.getvalue())
-  return arrays
+def cache_in(folder: str | os.PathLike[str] | None) -> Cache:
+  """The cache in `folder`; `NO_CACHE` where that is empty or None."""
+  return Cache(pathlib.Path(folder).expanduser()) if folder else NO_CACHE
 
 
 def _key(clips: Clips, name: str, options: Mapping[str, Any]) -> str:
-  said = json.dumps([name, dict(options)], sort_keys=True)
-  digest = hashlib.sha256(f"{clips.fingerprint()} {said} {_code()}".encode())
+  computation = json.dumps([name, dict(options)], sort_keys=True)
+  digest = hashlib.sha256(f"{clips.fingerprint()} {computation} {_code()}".encode())
   return digest.hexdigest()[:32]
 
 

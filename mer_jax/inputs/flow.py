@@ -5,17 +5,18 @@ Recognition", FG 2019. Theirs is TV-L1 flow, `method="tv_l1"`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.optical_flow import METHODS, between
 from mer_jax.inputs.resize import resized
 from mer_jax.inputs.threads import on_all_cores
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 REFERENCE_WIDTH = 128  # pixels; flow is given in pixels of a face this wide
 SMALLEST_WIDTH = 16  # pixels; below it the patches of DIS do not fit
@@ -24,9 +25,24 @@ STRAIN_UNIT = 0.1  # 3 pixels spread over 30, about the width of a mouth corner 
 PAIRS = 64  # of frames at a time: 11 MB with their flow at 128 x 128
 
 
-@reads(GRAY)
+class FlowOptions(NamedTuple):
+  """Options that the inputs of optical flow share.
+
+  Attributes:
+    method: "dis", "farneback" or "tv_l1", see optical_flow.py.
+    head_motion: what is taken out of the flow, see `flow`.
+    allow_small: accept frames below 128 x 128 pixels, in which sub-pixel motion is mostly lost.
+  """
+
+  method: str = "dis"
+  head_motion: str = "keep"
+  allow_small: bool = False
+
+
+@declares(reads=(GRAY,), gives=("image",))
 def flow(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
   size: int = 28,
   method: str = "dis",
@@ -43,6 +59,7 @@ def flow(
 
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
+    cache: where flows stay for further computations.
     size: H = W of the result, pixels.
     method: "dis", "farneback" or "tv_l1", see optical_flow.py.
     scaling: "minmax": each clip's channel to 0..1 on its own; "fixed": u and v in units of 3 pixels
@@ -57,8 +74,8 @@ def flow(
   Raises:
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
-  options.check_choice("scaling", scaling, SCALINGS)
-  check_flow(clips, size, method, head_motion, allow_small)
+  checks.check_choice("scaling", scaling, SCALINGS)
+  check_flow(clips, size, FlowOptions(method, head_motion, allow_small))
   onsets, apexes = clips.starts[:-1] + clips.onset, clips.starts[:-1] + clips.apex
 
   def maps() -> dict[str, np.ndarray]:
@@ -70,29 +87,34 @@ def flow(
         bar.update(len(some))
     return {"image": image}
 
-  chosen = {"size": size, "method": method, "head_motion": head_motion}
-  image = cache.kept(clips, "flow", chosen, maps)["image"]
+  options = {"size": size, "method": method, "head_motion": head_motion}
+  image = cache.load_or_compute(clips, "flow", options, maps)["image"]
   for n in range(len(clips)):
     image[n] = SCALINGS[scaling](image[n])
   return {"image": image}
 
 
-def check_flow(clips: Clips, size: int, method: str, head_motion: str, allow_small: bool) -> None:
+def check_flow(clips: Clips, size: int, options: FlowOptions) -> None:
   """Refuses frames too small for optical flow and options that `maps_between` does not know.
+
+  Args:
+    clips: Clips [N] of gray frames.
+    size: H = W of the result, pixels.
+    options: of the flow.
 
   Raises:
     ConfigError: frames below 128 pixels (16 with `allow_small`), or an unknown value.
   """
-  options.check_at_least("size", size, 1)
-  options.check_choice("method", method, METHODS)
-  options.check_choice("head_motion", head_motion, HEAD_MOTION)
+  checks.check_at_least("size", size, 1)
+  checks.check_choice("method", options.method, METHODS)
+  checks.check_choice("head_motion", options.head_motion, HEAD_MOTION)
   height, width = clips.frames.shape[1:3]
-  least = SMALLEST_WIDTH if allow_small else REFERENCE_WIDTH
+  least = SMALLEST_WIDTH if options.allow_small else REFERENCE_WIDTH
   if min(height, width) < least:
     raise errors.ConfigError(
       f"Optical flow needs frames of at least {least} x {least} pixels; these are {width} x"
       f" {height}. Build the dataset with --config frames128 and load that one"
-      + ("." if allow_small else ", or set allow_small=True.")
+      + ("." if options.allow_small else ", or set allow_small=True.")
     )
 
 

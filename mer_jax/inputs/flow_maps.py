@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import FLOW_MAPS, Clips
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs.declaration import declares
 
 
-@reads(FLOW_MAPS)
+@declares(reads=(FLOW_MAPS,), gives=("image",))
 def flow_maps(clips: Clips, *, index: int = 0) -> dict[str, np.ndarray]:
   """Map number `index` of each clip.
 
@@ -22,7 +22,7 @@ def flow_maps(clips: Clips, *, index: int = 0) -> dict[str, np.ndarray]:
   Raises:
     ConfigError: a clip has no map of that number.
   """
-  options.check_at_least("index", index, 0)
+  checks.check_at_least("index", index, 0)
   short = np.flatnonzero(clips.num_frames <= index)
   if len(short):
     raise errors.ConfigError(

@@ -7,18 +7,19 @@ at 200 frames per second a face moves by a few hundredths of a pixel only.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs.channels import reads
-from mer_jax.inputs.flow import batches, check_flow, fixed, maps_between
+from mer_jax.inputs.declaration import declares
+from mer_jax.inputs.flow import FlowOptions, batches, check_flow, fixed, maps_between
 from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=FlowOptions)
 def flow_sequence(
   clips: Clips,
   *,
@@ -27,9 +28,7 @@ def flow_sequence(
   pad: str = "post",
   truncate: str = "first",
   resample: str = "none",
-  method: str = "dis",
-  head_motion: str = "keep",
-  allow_small: bool = False,
+  **flow_options: Any,
 ) -> dict[str, np.ndarray]:
   """Horizontal flow u, vertical flow v and optical strain between the onset and each frame kept.
 
@@ -41,7 +40,7 @@ def flow_sequence(
     size: H = W of the result, pixels.
     resample: "none", or "linear": of T times evenly spaced from the first frame to the last, the
       nearest frames; a clip shorter than T repeats some.
-    method, head_motion, allow_small: as in `flow`.
+    **flow_options: method, head_motion, allow_small: as in `flow`.
 
   Returns:
     frames: float32 [N, T, H, W, 3], channels u and v in units of 3 pixels of a 128 pixels wide
@@ -52,8 +51,9 @@ def flow_sequence(
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
   check_length(num_frames, pad, truncate)
-  options.check_choice("resample", resample, ("none", "linear"))
-  check_flow(clips, size, method, head_motion, allow_small)
+  checks.check_choice("resample", resample, ("none", "linear"))
+  options = FlowOptions(**flow_options)
+  check_flow(clips, size, options)
 
   kept = [
     _kept(int(length), int(apex), num_frames, truncate, resample)
@@ -63,7 +63,7 @@ def flow_sequence(
   mask = np.zeros((len(clips), num_frames), np.bool_)
   with progress(len(clips), "optical flow", "clip") as bar:
     for some in batches([len(np.unique(times)) for times in kept]):
-      courses = _maps(clips, some, [kept[n] for n in some], size, method, head_motion)
+      courses = _maps(clips, some, [kept[n] for n in some], size, options)
       for n, maps in zip(some, courses, strict=True):
         stands = place(len(maps), num_frames, pad)
         frames[n, stands] = maps
@@ -73,7 +73,7 @@ def flow_sequence(
 
 
 def _maps(
-  clips: Clips, some: range, kept: list[np.ndarray], size: int, method: str, head_motion: str
+  clips: Clips, some: range, kept: list[np.ndarray], size: int, options: FlowOptions
 ) -> Iterator[np.ndarray]:
   """float32 [T_n, size, size, 3] for each clip of `some`, between its onset and its frames kept."""
   times, again = zip(*(np.unique(k, return_inverse=True) for k in kept), strict=True)
@@ -81,7 +81,7 @@ def _maps(
   onsets = np.repeat(clips.starts[some] + clips.onset[some], counts)
   shown = np.repeat(clips.starts[some], counts) + np.concatenate(times)
   pairs = clips.frames[onsets, ..., 0], clips.frames[shown, ..., 0]
-  maps = fixed(maps_between(*pairs, size, method, head_motion))
+  maps = fixed(maps_between(*pairs, size, options.method, options.head_motion))
   for own, repeated in zip(np.split(maps, np.cumsum(counts)[:-1]), again, strict=True):
     yield own[repeated]
 

@@ -6,13 +6,16 @@ tim.py) and a support vector machine it is a baseline of Peng et al., "A Novel A
 Cross-Dataset Micro-Expression Recognition" (ATNet), ACII 2019.
 """
 
+from typing import Any
+
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache, tim
-from mer_jax.inputs.channels import reads
-from mer_jax.inputs.flow import HEAD_MOTION, batches, check_flow
+from mer_jax.inputs import tim
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.declaration import declares
+from mer_jax.inputs.flow import HEAD_MOTION, FlowOptions, batches, check_flow
 from mer_jax.inputs.optical_flow import between
 from mer_jax.inputs.oriented_histograms import (
   FINE,
@@ -23,12 +26,13 @@ from mer_jax.inputs.oriented_histograms import (
   shares,
 )
 from mer_jax.inputs.threads import on_all_cores
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("features",), passes_on=FlowOptions)
 def hoof(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
   # ATNet's features have 9 for its clips of 10 frames and 64 for those it calls 64 frames long.
   flows: int = 9,
@@ -39,8 +43,7 @@ def hoof(
   blocks: int = 1,
   # ATNet does not name its method.
   method: str = "farneback",
-  head_motion: str = "keep",
-  allow_small: bool = False,
+  **flow_options: Any,
 ) -> dict[str, np.ndarray]:
   """The directions of the motion, frame by frame.
 
@@ -51,6 +54,7 @@ def hoof(
 
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
+    cache: where histograms stay for further computations.
     flows: T, flows per clip; they need T + 1 frames.
     bins: B: with `symmetric` a divisor of 24, else of 48.
     symmetric: True: angles to the horizontal axis, -90 to 90 degrees, left and right alike; False:
@@ -58,8 +62,7 @@ def hoof(
     blocks: a histogram for each of blocks x blocks parts of the frame.
     method: of the flow, "dis", "farneback" or "tv_l1", see optical_flow.py. DIS reads whole gray
       levels, to which TIM's frames are then rounded.
-    head_motion: what is taken out of each flow, as in `flow`.
-    allow_small: accept smaller frames, in which sub-pixel motion is mostly lost.
+    **flow_options: head_motion, allow_small: as in `flow`.
 
   Returns:
     features: float32 [N, D], D = T * blocks^2 * B, frame by frame, and in it block by block, row by
@@ -68,13 +71,15 @@ def hoof(
   Raises:
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
-  options.check_at_least("flows", flows, 1)
+  checks.check_at_least("flows", flows, 1)
   check_bins(bins, symmetric)
-  check_flow(clips, 1, method, head_motion, allow_small)
+  measured = FlowOptions(method, **flow_options)
+  check_flow(clips, 1, measured)
   check_blocks(blocks, *clips.frames.shape[1:3])
-  chosen = {"flows": flows, "blocks": blocks, "method": method, "head_motion": head_motion}
-  fine = cache.kept(
-    clips, "hoof", chosen, lambda: {"fine": _fine(clips, flows, blocks, method, head_motion)}
+  head_motion = measured.head_motion
+  options = {"flows": flows, "blocks": blocks, "method": method, "head_motion": head_motion}
+  fine = cache.load_or_compute(
+    clips, "hoof", options, lambda: {"fine": _fine(clips, flows, blocks, method, head_motion)}
   )["fine"]
   features = shares(binned(fine, bins, symmetric), axes=(2, 3))
   return {"features": features.reshape(len(clips), flows * blocks**2 * bins).astype(np.float32)}

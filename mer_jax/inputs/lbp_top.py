@@ -7,36 +7,52 @@ with 4 neighbours and 5 x 5 blocks are the baseline of the MEGC 2019 challenge.
 """
 
 import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache, lbp
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs import lbp
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.padded_frames import RESAMPLERS
 from mer_jax.inputs.resize import resized
-from mer_jax.inputs.threads import one_by_one
+from mer_jax.inputs.threads import map_in_order
 
 PLANES = ((2, 1), (2, 0), (1, 0))  # XY, XT, YT as axes of [T, H, W]: cosine and sine of the ring
 LENGTH_STEP = 16  # frames; clips of their own length share a program with all of the same multiple
 
 
-@reads(GRAY)
+class Patterns(NamedTuple):
+  """Which patterns are counted.
+
+  Attributes:
+    radii: of the rings, in pixels, pixels and frames: (x, y, t).
+    neighbours: P on each ring, 4 or 8.
+    interpolation: "nearest" or "bilinear", for neighbours that lie between pixels. Which one
+      ATNet's features used is not known; "nearest" does not change with the lighting.
+    mapping: "faithful", "circular" or "none", which patterns share a bin, see `lbp.labels`.
+  """
+
+  radii: tuple[int, int, int] = (3, 3, 3)
+  neighbours: int = 8
+  interpolation: str = "nearest"
+  mapping: str = "faithful"
+
+
+@declares(reads=(GRAY,), gives=("features",), passes_on=Patterns)
 def lbp_top(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
-  radii: tuple[int, int, int] = (3, 3, 3),
-  neighbours: int = 8,
   blocks: int = 1,
   num_frames: int = 10,
   size: int = 0,
   resample: str = "tim",
-  # Which one ATNet's features used is not known; "nearest" does not change with the lighting.
-  interpolation: str = "nearest",
-  mapping: str = "faithful",
+  **pattern_options: Any,
 ) -> dict[str, np.ndarray]:
   """How often each pattern occurs in the planes XY, XT and YT of a whole clip, onset to offset.
 
@@ -45,16 +61,14 @@ def lbp_top(
 
   Args:
     clips: Clips [N] of gray frames.
-    radii: of the rings, in pixels, pixels and frames: (x, y, t).
-    neighbours: P on each ring, 4 or 8.
+    cache: where features stay for further computations.
     blocks: n; the counted area is divided into n x n blocks, the clip's whole length each, that
       differ by one row or column at most and have histograms of their own.
     num_frames: each clip is brought to so many first, and rounded to whole grays, as the published
       MATLAB code of TIM does; 0: its own frames.
     size: H = W in pixels that frames are resized to before anything else; 0: as they are.
     resample: "tim", "tim_smooth" or "linear", see `padded_frames`.
-    interpolation: "nearest" or "bilinear", for neighbours that lie between pixels.
-    mapping: "faithful", "circular" or "none", which patterns share a bin, see `lbp.labels`.
+    **pattern_options: radii, neighbours, interpolation, mapping, see `Patterns`.
 
   Returns:
     features: float32 [N, D], D = blocks x blocks x 3 x bins, row of blocks by row of blocks. The
@@ -64,11 +78,13 @@ def lbp_top(
     ConfigError: a value that is not listed above, or radii that leave no voxel of a frame.
     DataError: num_frames is 0 and a clip is shorter than the ring in time.
   """
-  radii = _checked_radii(radii)
+  patterns = Patterns(**pattern_options)
+  neighbours, interpolation, mapping = patterns[1:]
+  radii = _checked_radii(patterns.radii)
   _check(clips, radii, neighbours, blocks, num_frames, size)
-  options.check_choice("resample", resample, RESAMPLERS)
-  options.check_choice("interpolation", interpolation, lbp.INTERPOLATIONS)
-  options.check_choice("mapping", mapping, lbp.MAPPINGS)
+  checks.check_choice("resample", resample, RESAMPLERS)
+  checks.check_choice("interpolation", interpolation, lbp.INTERPOLATIONS)
+  checks.check_choice("mapping", mapping, lbp.MAPPINGS)
   x, y, t = radii
   rings = tuple(lbp.ring(neighbours, pair, interpolation) for pair in ((x, y), (x, t), (y, t)))
   labels, num_bins = lbp.labels(neighbours, mapping)
@@ -83,11 +99,11 @@ def lbp_top(
 
   def compute() -> dict[str, np.ndarray]:
     features = np.empty((len(clips), blocks * blocks * 3 * num_bins), np.float32)
-    for n, result in enumerate(one_by_one(features_of, range(len(clips)), "LBP-TOP")):
+    for n, result in enumerate(map_in_order(features_of, range(len(clips)), "LBP-TOP")):
       features[n] = result
     return {"features": features}
 
-  chosen = dict(
+  options = dict(
     radii=radii,
     neighbours=neighbours,
     blocks=blocks,
@@ -97,7 +113,7 @@ def lbp_top(
     interpolation=interpolation,
     mapping=mapping,
   )
-  return cache.kept(clips, "lbp_top", chosen, compute)
+  return cache.load_or_compute(clips, "lbp_top", options, compute)
 
 
 def _checked_radii(radii: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -107,7 +123,7 @@ def _checked_radii(radii: tuple[int, int, int]) -> tuple[int, int, int]:
       f"radii must be three whole numbers, (x, y, t) as (3, 3, 3); got {radii!r}."
     )
   for axis, radius in zip("xyt", radii, strict=True):
-    options.check_at_least(f"radii along {axis}", radius, 1)
+    checks.check_at_least(f"radii along {axis}", radius, 1)
   x, y, t = radii
   return x, y, t
 
@@ -123,9 +139,9 @@ def _check(
   """Raises ConfigError or DataError for numbers that do not fit each other or the clips."""
   if isinstance(neighbours, bool) or neighbours not in (4, 8):
     raise errors.ConfigError(f"neighbours must be 4 or 8; got {neighbours!r}.")
-  options.check_at_least("blocks", blocks, 1)
-  options.check_at_least("num_frames", num_frames, 0)
-  options.check_at_least("size", size, 0)
+  checks.check_at_least("blocks", blocks, 1)
+  checks.check_at_least("num_frames", num_frames, 0)
+  checks.check_at_least("size", size, 0)
   x, y, t = radii
   height, width = (size, size) if size else clips.frames.shape[1:3]
   if height - 2 * y < blocks or width - 2 * x < blocks:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 
 
 def check_length(num_frames: int, pad: str, truncate: str) -> None:
   """Raises ConfigError for a value that `kept_window` or `place` does not list."""
-  options.check_at_least("num_frames", num_frames, 1)
-  options.check_choice("pad", pad, ("post", "pre"))
-  options.check_choice("truncate", truncate, ("first", "last", "apex"))
+  checks.check_at_least("num_frames", num_frames, 1)
+  checks.check_choice("pad", pad, ("post", "pre"))
+  checks.check_choice("truncate", truncate, ("first", "last", "apex"))
 
 
 def kept_window(length: int, apex: int, num_frames: int, truncate: str) -> slice:

@@ -1,27 +1,25 @@
 """onset_difference: every frame minus the clip's onset frame, so that the face itself cancels."""
 
+from typing import Any
+
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.resize import resized
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=padded_frames)
 def onset_difference(
   clips: Clips,
   *,
-  num_frames: int = 48,
-  size: int = 48,
-  pad: str = "post",
-  truncate: str = "first",
-  resample: str = "none",
   gain: float = 1.0,
   flicker: str = "keep",
   head_motion: str = "keep",
   standardise: str = "none",
+  **frame_options: Any,
 ) -> dict[str, np.ndarray]:
   """Differences to the onset frame of the same clip.
 
@@ -32,13 +30,13 @@ def onset_difference(
 
   Args:
     clips: Clips [N] of gray frames.
-    num_frames, size, pad, truncate, resample: as in `padded_frames`.
     gain: factor on the differences; a micro-expression changes a pixel by a few hundredths.
     flicker: "keep", or "remove" the terms 1 and I.
     head_motion: "keep"; "translation" removes I_x and I_y; "affine" also x and y times both: turns,
       zoom and shear.
     standardise: "none", or "clip": subtract the mean and divide by the standard deviation that the
       clip's own frames have together (1 where nothing moves), before `gain`.
+    **frame_options: num_frames, size, pad, truncate, resample: as in `padded_frames`.
 
   Returns:
     frames: float32 [N, T, H, W, 1], 0 where padded. In -gain..gain where nothing is removed or
@@ -48,14 +46,13 @@ def onset_difference(
   Raises:
     ConfigError: a value that is not listed above.
   """
-  options.check_positive("gain", gain)
-  options.check_choice("flicker", flicker, ("keep", "remove"))
-  options.check_choice("head_motion", head_motion, ("keep", "translation", "affine"))
-  options.check_choice("standardise", standardise, ("none", "clip"))
-  made = padded_frames(
-    clips, num_frames=num_frames, size=size, pad=pad, truncate=truncate, resample=resample
-  )
-  frames, mask = made["frames"], made["mask"]
+  checks.check_positive("gain", gain)
+  checks.check_choice("flicker", flicker, ("keep", "remove"))
+  checks.check_choice("head_motion", head_motion, ("keep", "translation", "affine"))
+  checks.check_choice("standardise", standardise, ("none", "clip"))
+  arrays = padded_frames(clips, **frame_options)
+  frames, mask = arrays["frames"], arrays["mask"]
+  size = frames.shape[2]
   for n in range(len(clips)):
     # Truncation may cut the onset off, so it is taken from the clip and not from `frames`.
     onset = resized(clips.frames_of(n)[clips.onset[n]][None], size)[0, ..., 0] / np.float32(255)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.errors import DataError
 from mer_jax.inputs.threads import on_all_cores
 from mer_jax.inputs.tv_l1 import tv_l1
@@ -32,7 +32,7 @@ def between(before: np.ndarray, after: np.ndarray, method: str) -> np.ndarray:
     ConfigError: an unknown method.
     DataError: the frames do not pair up.
   """
-  options.check_choice("method", method, METHODS)
+  checks.check_choice("method", method, METHODS)
   if before.shape != after.shape or before.ndim != 3:
     raise DataError(
       "Optical flow needs two arrays [B, H, W] of the same shape; got"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.errors import ConfigError
 
 # Bins of a half circle, 7.5 degrees each, that all others are sums of: flow is computed once for
@@ -18,7 +18,7 @@ def check_bins(bins: int, symmetric: bool) -> None:
   """
   if not isinstance(symmetric, bool):
     raise ConfigError(f"symmetric must be True or False; got {symmetric!r}.")
-  options.check_at_least("bins", bins, 1)
+  checks.check_at_least("bins", bins, 1)
   fine = FINE if symmetric else 2 * FINE
   if fine % bins:
     known = ", ".join(str(n) for n in range(1, fine + 1) if fine % n == 0)
@@ -32,7 +32,7 @@ def check_blocks(blocks: int, height: int, width: int) -> None:
   Raises:
     ConfigError: names the option, the value and the frames' size.
   """
-  options.check_at_least("blocks", blocks, 1)
+  checks.check_at_least("blocks", blocks, 1)
   if blocks > min(height, width):
     raise ConfigError(
       f"blocks must be at most the pixels of a side; got {blocks}, {width}x{height}."

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.clips import FLOW_MAPS, GRAY, Clips
 from mer_jax.inputs import tim
-from mer_jax.inputs.channels import reads
+from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
 from mer_jax.inputs.resize import resized
 
 
-@reads(GRAY, FLOW_MAPS)
+@declares(reads=(GRAY, FLOW_MAPS), gives=("frames", "mask"))
 def padded_frames(
   clips: Clips,
   *,
@@ -51,8 +51,8 @@ def padded_frames(
     ConfigError: a value that is not listed above.
   """
   check_length(num_frames, pad, truncate)
-  options.check_at_least("size", size, 1)
-  options.check_choice("resample", resample, ("none", *RESAMPLERS))
+  checks.check_at_least("size", size, 1)
+  checks.check_choice("resample", resample, ("none", *RESAMPLERS))
   channels = clips.frames.shape[-1]
   frames = np.zeros((len(clips), num_frames, size, size, channels), np.float32)
   mask = np.zeros((len(clips), num_frames), np.bool_)

@@ -7,19 +7,20 @@ as in the authors' data files: direction and magnitude of the flow between neigh
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache
 from mer_jax.inputs.apex_frame import apex_frame
-from mer_jax.inputs.channels import reads
-from mer_jax.inputs.flow import REFERENCE_WIDTH, batches, check_flow
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.declaration import declares
+from mer_jax.inputs.flow import REFERENCE_WIDTH, FlowOptions, batches, check_flow
 from mer_jax.inputs.optical_flow import between
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("motion",))
 def pooled_flow(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
   num_frames: int = 64,
   grid: int = 8,
@@ -35,6 +36,7 @@ def pooled_flow(
 
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
+    cache: where flows stay for further computations.
     num_frames: T, length of the window.
     grid: cells along either side of the face.
     method: "farneback", "dis" or "tv_l1", see optical_flow.py.
@@ -48,19 +50,22 @@ def pooled_flow(
   Raises:
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
-  options.check_at_least("num_frames", num_frames, 1)
-  options.check_at_least("grid", grid, 1)
-  check_flow(clips, grid, method, "keep", allow_small)
+  checks.check_at_least("num_frames", num_frames, 1)
+  checks.check_at_least("grid", grid, 1)
+  check_flow(clips, grid, FlowOptions(method, allow_small=allow_small))
   height, width = clips.frames.shape[1:3]
   if grid > min(height, width):
     raise errors.ConfigError(f"grid is {grid} for frames of {width} x {height} pixels; lower it.")
-  chosen = {"num_frames": num_frames, "grid": grid, "method": method}
-  return cache.kept(clips, "pooled_flow", chosen, lambda: {"motion": _motion(clips, **chosen)})
+  options = {"num_frames": num_frames, "grid": grid, "method": method}
+  return cache.load_or_compute(
+    clips, "pooled_flow", options, lambda: {"motion": _motion(clips, num_frames, grid, method)}
+  )
 
 
-@reads(GRAY)
+@declares(reads=(GRAY,), gives=("image", "motion"))
 def apex_and_pooled_flow(
   clips: Clips,
+  cache: Cache = NO_CACHE,
   *,
   size: int = 64,
   standardise: str = "none",
@@ -73,6 +78,7 @@ def apex_and_pooled_flow(
 
   Args:
     clips: Clips [N] of gray frames of at least 128 x 128 pixels.
+    cache: where flows stay for further computations.
     size, standardise: as in `apex_frame`.
     num_frames, grid, method, allow_small: as in `pooled_flow`.
 
@@ -85,7 +91,7 @@ def apex_and_pooled_flow(
   """
   image = apex_frame(clips, size=size, standardise=standardise)
   motion = pooled_flow(
-    clips, num_frames=num_frames, grid=grid, method=method, allow_small=allow_small
+    clips, cache, num_frames=num_frames, grid=grid, method=method, allow_small=allow_small
   )
   return image | motion
 

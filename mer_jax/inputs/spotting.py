@@ -5,13 +5,15 @@ ACPR 2015. The regions are boxes of a cropped face instead of landmarks, which n
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
-from mer_jax import errors
+from mer_jax import checks, errors
 from mer_jax.clips import GRAY, Clips
-from mer_jax.inputs import cache, lbp
-from mer_jax.inputs.threads import one_by_one
+from mer_jax.inputs import lbp
+from mer_jax.inputs.cache import NO_CACHE, Cache
+from mer_jax.inputs.threads import map_in_order
 
 # Left, top, right, bottom as fractions of the frame. Wide enough for a crop that ends at the brows'
 # or at the hair's line: eyes lie a third of the way down in either, the mouth at three quarters.
@@ -23,11 +25,22 @@ REGIONS = {
 SMALLEST_WIDTH = 24  # pixels; below it a region has fewer pixels than its histogram has bins
 
 
-def spotted(clips: Clips) -> Clips:
+def spot_apexes(method: str, clips: Clips, cache: Cache = NO_CACHE) -> Clips:
+  """Clips with the apexes of `method`, a key of `APEXES`, where the corpus gives none.
+
+  Raises:
+    ConfigError: no such method, or as `spotted`.
+  """
+  checks.check_choice("config.data.apex", method, APEXES)
+  return APEXES[method](clips, cache)
+
+
+def spotted(clips: Clips, cache: Cache = NO_CACHE) -> Clips:
   """Clips with a spotted apex where the corpus gives none.
 
   Args:
     clips: Clips [N] of gray frames of cropped faces, at least 24 x 24 pixels; 128 are better.
+    cache: where spotted apexes stay for further computations.
 
   Returns:
     The same clips but for `apex`, which is spotted between onset and offset wherever
@@ -50,11 +63,11 @@ def spotted(clips: Clips) -> Clips:
 
   def compute() -> dict[str, np.ndarray]:
     apex = clips.apex.copy()
-    for n, found in zip(missing, one_by_one(apex_of, missing, "apex"), strict=True):
-      apex[n] = found
+    for n, spotted_apex in zip(missing, map_in_order(apex_of, missing, "apex"), strict=True):
+      apex[n] = spotted_apex
     return {"apex": apex}
 
-  apex = cache.kept(clips, "spotted_apex", {}, compute)["apex"]
+  apex = cache.load_or_compute(clips, "spotted_apex", {}, compute)["apex"]
   return dataclasses.replace(clips, apex=apex)
 
 
@@ -136,3 +149,10 @@ def _check_size(frames: np.ndarray) -> None:
       f"Spotting an apex needs frames of at least {SMALLEST_WIDTH} x {SMALLEST_WIDTH} pixels; these"
       f" are {width} x {height}. Build the dataset with --config frames128, or take the midpoint."
     )
+
+
+# What stands for the apex of clips whose corpus gives none; the others keep theirs.
+APEXES: dict[str, Callable[[Clips, Cache], Clips]] = {
+  "midpoint": lambda clips, cache: clips,  # as the builders left it
+  "divide_and_conquer": spotted,
+}

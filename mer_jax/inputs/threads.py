@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 
 
 def on_all_cores(function: Callable[..., Any], *rows: Iterable[Any]) -> list[Any]:
@@ -20,7 +20,7 @@ def on_all_cores(function: Callable[..., Any], *rows: Iterable[Any]) -> list[Any
     return pool.starmap(function, zip(*rows, strict=True))
 
 
-def one_by_one(function: Callable[[int], Any], items: Iterable[int], what: str) -> Iterator[Any]:
+def map_in_order(function: Callable[[int], Any], items: Iterable[int], what: str) -> Iterator[Any]:
   """Yields `function` of each of `items` in order, computed on all cores, with a bar over clips."""
   items = list(items)
   bar = progress(len(items), what, "clip")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.errors import DataError
 from mer_jax.inputs.threads import on_all_cores
 
@@ -76,9 +76,9 @@ def tv_l1(
     DataError: the frames do not pair up, have fewer than 2 x 2 pixels, or are not finite.
   """
   for name, value in (("attachment", attachment), ("tightness", tightness)):
-    options.check_positive(name, value)
+    checks.check_positive(name, value)
   for name, count in (("warps", warps), ("iterations", iterations)):
-    options.check_at_least(name, count, 1)
+    checks.check_at_least(name, count, 1)
   before, after = _checked(before, after)
   solver = Solver(attachment, tightness, tolerance)
   together = PAIRS_ON_CPU if jax.default_backend() == "cpu" else PAIRS_ELSEWHERE

@@ -8,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from mer_jax import inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
 from mer_jax.models.micro_attention import MicroAttention
@@ -21,31 +22,41 @@ MODELS: dict[str, type[nn.Module]] = {
   "atnet": Atnet,
 }
 
-# Inputs of mer_jax.inputs by an array that they give, to be named where another was chosen.
-INPUTS_GIVING: dict[str, tuple[str, ...]] = {
-  "frames": ("padded_frames", "onset_difference", "flow_sequence"),
-  "image": ("flow", "flow_maps", "apex_frame", "apex_and_pooled_flow"),
-  "motion": ("pooled_flow", "apex_and_pooled_flow"),
-}
+
+# Fields of a module that are no options of a config.
+_SET_BY_THE_RUN = {"num_classes", "convolution", "parent", "name"}
 
 
-def build(name: str, num_classes: int, options: Mapping[str, Any]) -> nn.Module:
+def build(
+  name: str, num_classes: int, options: Mapping[str, Any], *, convolution: str = "auto"
+) -> nn.Module:
   """The module `name` for K = `num_classes`, with `options` as its fields.
 
   A module maps (inputs, weights [B], train) to logits [B, K]; its `takes` names the key of the
   inputs it reads ("frames", "image"), or several keys.
 
+  `convolution` (layers.convolution.IMPLEMENTATIONS) reaches the modules with a field of that name.
+
   Raises:
     ConfigError: no such model, or no such field of it.
   """
-  if name not in MODELS:
-    raise ConfigError(unknown("model", name, MODELS))
-  allowed = {f.name for f in dataclasses.fields(MODELS[name])}
-  allowed -= {"num_classes", "parent", "name"}
+  allowed = option_names(name)
   for option in options:
     if option not in allowed:
       raise ConfigError(f"Model {name!r}: {unknown('field', option, allowed)}")
-  return MODELS[name](num_classes=num_classes, **options)
+  fields = {"convolution": convolution} if hasattr(MODELS[name], "convolution") else {}
+  return MODELS[name](num_classes=num_classes, **fields, **options)
+
+
+def option_names(name: str) -> set[str]:
+  """Names of the options of the model `name`, which a config may set.
+
+  Raises:
+    ConfigError: no such model.
+  """
+  if name not in MODELS:
+    raise ConfigError(unknown("model", name, MODELS))
+  return {field.name for field in dataclasses.fields(MODELS[name])} - _SET_BY_THE_RUN
 
 
 def check_input(model_name: str, model: nn.Module, input_name: str, given: Collection[str]) -> None:
@@ -57,11 +68,10 @@ def check_input(model_name: str, model: nn.Module, input_name: str, given: Colle
   takes: str | tuple[str, ...] = getattr(model, "takes")  # noqa: B009
   takes = (takes,) if isinstance(takes, str) else takes
   if not set(takes) <= set(given):
-    first, *others = (INPUTS_GIVING.get(array, ()) for array in takes)
-    fitting = [name for name in first if all(name in names for names in others)]
+    fitting = ", ".join(inputs.inputs_giving(takes)) or "none"
     raise ConfigError(
       f"Model {model_name!r} reads {_listed(takes)} and input {input_name!r} gives"
-      f" {_listed(sorted(given))}. Inputs that fit: {', '.join(fitting)}."
+      f" {_listed(sorted(given))}. Inputs that fit: {fitting}."
     )
 
 

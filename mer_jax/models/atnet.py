@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from mer_jax.errors import ConfigError, unknown
-from mer_jax.models import layers, residual
+from mer_jax.models import layers
+from mer_jax.models.layers import residual
 
 STREAMS = {"spatial": ("image",), "temporal": ("motion",), "fusion": ("image", "motion")}
 
@@ -27,7 +28,7 @@ class Atnet(nn.Module):
     stream: "fusion" of both; "spatial", the residual network on the image alone; "temporal", the
       LSTMs on the motion alone. A stream alone has its own classifier: no configuration of one is
       published.
-    channels, first_pool, norm_momentum: of the spatial stream, as in `residual.Res10`.
+    channels, first_pool, norm_momentum, convolution: of the spatial stream, as in `residual.Res10`.
     lstm_features: width of both LSTMs' states.
     dropout: rate before the logits of the fusion; a stream alone has none.
   """
@@ -39,6 +40,7 @@ class Atnet(nn.Module):
   norm_momentum: float = 0.99
   lstm_features: int = 512
   dropout: float = 0.5
+  convolution: str = "auto"
 
   @property
   def takes(self) -> tuple[str, ...]:
@@ -75,13 +77,14 @@ class Atnet(nn.Module):
     x = jnp.concatenate(streams, axis=-1)
     if self.stream == "fusion":
       x = layers.Dropout(self.dropout)(x, train=train)
-    return residual.classify(x, self.num_classes)
+    return residual.logits(x, self.num_classes)
 
   def _spatial(self, image, weights, train):
     backbone = residual.Res10(
       self.channels,
       first_pool=self.first_pool,
       norm_momentum=self.norm_momentum,
+      convolution=self.convolution,
       name="res10",
     )
     return layers.l2_normalise(backbone(image, weights, train=train).mean(axis=(1, 2)))

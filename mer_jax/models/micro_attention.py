@@ -10,7 +10,8 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from mer_jax.models import layers, residual
+from mer_jax.models import layers
+from mer_jax.models.layers import residual
 
 
 class MicroAttention(nn.Module):
@@ -21,7 +22,7 @@ class MicroAttention(nn.Module):
 
   Attributes:
     num_classes: K.
-    channels, first_pool, norm_momentum: as in `residual.Res10`.
+    channels, first_pool, norm_momentum, convolution: as in `residual.Res10`.
     attention: False for the control without masks, ATNet's spatial stream.
   """
 
@@ -30,6 +31,7 @@ class MicroAttention(nn.Module):
   attention: bool = True
   first_pool: bool = True
   norm_momentum: float = 0.99
+  convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
 
@@ -43,7 +45,12 @@ class MicroAttention(nn.Module):
       ConfigError: as `residual.Res10`.
     """
     backbone = residual.Res10(
-      self.channels, self.attention, self.first_pool, self.norm_momentum, name="res10"
+      self.channels,
+      self.attention,
+      self.first_pool,
+      self.norm_momentum,
+      self.convolution,
+      name="res10",
     )
     x = backbone(inputs["image"], weights, train=train).mean(axis=(1, 2))
-    return residual.classify(layers.l2_normalise(x), self.num_classes)
+    return residual.logits(layers.l2_normalise(x), self.num_classes)

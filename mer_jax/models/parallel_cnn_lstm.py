@@ -48,6 +48,7 @@ class ParallelCnnLstm(nn.Module):
     norm: "none" (the paper names none); "batch"; "group".
     mask_padding: let the LSTM and the averages over time pass over padded frames. The paper pads
       with zeros and names no mask, hence False.
+    convolution: how convolutions are computed, one of layers.convolution.IMPLEMENTATIONS.
   """
 
   num_classes: int
@@ -62,6 +63,7 @@ class ParallelCnnLstm(nn.Module):
   fusion: str = "concat"
   norm: str = "none"
   mask_padding: bool = False
+  convolution: str = "auto"
 
   takes: ClassVar[str] = "frames"
 
@@ -142,9 +144,9 @@ class ParallelCnnLstm(nn.Module):
     dims = x.ndim - 2
     for i, features in enumerate(channels):
       if self.norm == "none":
-        x = layers.ConvPoolRelu(features, (3,) * dims, 2, name=f"conv{i + 1}")(x)
+        x = layers.ConvPoolRelu(features, (3,) * dims, 2, self.convolution, name=f"conv{i + 1}")(x)
         continue
-      x = layers.conv(features, (3,) * dims, f"conv{i + 1}")(x)
+      x = layers.conv(features, (3,) * dims, f"conv{i + 1}", self.convolution)(x)
       if self.norm == "batch":
         x = layers.BatchNorm(features, name=f"norm{i + 1}")(x, weights, train=train)
       else:

@@ -22,11 +22,13 @@ class Ststnet(nn.Module):
     num_classes: K.
     streams: filters of each stream.
     dropout: rate after pooling.
+    convolution: how convolutions are computed, one of layers.convolution.IMPLEMENTATIONS.
   """
 
   num_classes: int
   streams: tuple[int, ...] = (3, 5, 8)
   dropout: float = 0.5
+  convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
 
@@ -36,7 +38,9 @@ class Ststnet(nn.Module):
 
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
     """
-    streams = layers.ConvReluNormPool(sum(self.streams), (3, 3), pool=3, padding=1, name="streams")
+    streams = layers.ConvReluNormPool(
+      sum(self.streams), (3, 3), 3, padding=1, implementation=self.convolution, name="streams"
+    )
     x = streams(inputs["image"], weights, train=train)
     x = layers.Dropout(self.dropout)(x, train=train)
     x = layers.avg_pool(x, (2, 2))

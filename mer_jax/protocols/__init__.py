@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import Clips
 from mer_jax.protocols import completeness
 from mer_jax.protocols.five_class import FIVE_CLASS, five_class
@@ -52,5 +52,5 @@ def split(name: str, clips: Clips, /, *, allow_incomplete: bool = False, **setti
   """
   if name not in PROTOCOLS:
     raise errors.ConfigError(errors.unknown("protocol", name, PROTOCOLS))
-  options.check_options(f"protocol {name}", PROTOCOLS[name], settings)
+  checks.check_options(f"protocol {name}", PROTOCOLS[name], settings)
   return PROTOCOLS[name](clips, allow_incomplete=allow_incomplete, **settings)

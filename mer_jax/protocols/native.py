@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import Clips
 from mer_jax.protocols import completeness
 from mer_jax.protocols.megc2019_labels import CLASS_NAMES, megc2019_labels
@@ -65,7 +65,7 @@ def native(clips: Clips, *, minimum: int = 10, allow_incomplete: bool = False) -
     ConfigError: `minimum` is not a whole number of at least 1.
     ProtocolError: several corpora, an incomplete one, one subject, or fewer than two classes.
   """
-  options.check_at_least("minimum", minimum, 1)
+  checks.check_at_least("minimum", minimum, 1)
   dataset = completeness.one_corpus("native", clips)
   remarks = _completeness(dataset, clips, allow_incomplete)
   counts = Counter(clips.emotion.tolist())

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import errors, options
+from mer_jax import checks, errors
 from mer_jax.clips import Clips
 
 LEFT_OUT = -1  # the label of a clip that takes no part
@@ -69,7 +69,7 @@ def leave_one_out(
     ConfigError: `held_out` is something else.
     ProtocolError: no clip, a class without a clip, or fewer than two folds.
   """
-  options.check_choice("held_out", held_out, HELD_OUT)
+  checks.check_choice("held_out", held_out, HELD_OUT)
   order = np.lexsort((clips.clip, clips.subject, clips.dataset))
   order = order[labels[order] != LEFT_OUT]
   if not np.array_equal(order, np.arange(len(clips))):  # a selection copies every frame

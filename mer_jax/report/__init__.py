@@ -1,10 +1,9 @@
-"""Report: what a run says before and after, its figures, and one self-contained page."""
+"""Report: what a run prints before and after, its figures, and one self-contained page."""
 
 from mer_jax.report.announcement import announcement
-from mer_jax.report.selected import console as selection
-from mer_jax.report.table import console
+from mer_jax.report.score_table import console
 
-__all__ = ["announcement", "console", "selection", "write"]
+__all__ = ["announcement", "console", "write"]
 
 
 def __getattr__(name: str):

@@ -7,7 +7,7 @@ import numpy as np
 
 from mer_jax.evaluation import folds
 from mer_jax.protocols import Split
-from mer_jax.report import table
+from mer_jax.report import score_table
 
 
 def announcement(
@@ -31,7 +31,7 @@ def announcement(
   """
   data, fold = config["data"], folds.of_split(split)
   held_out = folds.held_out(split.clips.dataset, split.clips.subject, fold)
-  words = table.HELD_OUT[held_out]
+  words = score_table.HELD_OUT[held_out]
   named = f" ({', '.join(split.fold_names)})" if held_out == folds.DATASET else ""
   classes = np.bincount(split.labels, minlength=len(split.class_names))
   seeds = "seed" if config["seeds"] == 1 else "seeds"

@@ -1,267 +1,132 @@
-"""Several runs side by side, those of a sweep or of variants: table, figure, page."""
+"""Runs compared clip by clip: the tables as plain text, which also feed the page."""
 
-import csv
-import io
-import json
-import os
-import pathlib
-import urllib.parse
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from mer_jax import atomic
-from mer_jax.evaluation.summary import stopped
-from mer_jax.report import dots, table
-from mer_jax.report.templates import Figure, flat, template
+from mer_jax.report import score_table
 
-SCORES = table.HEADLINE
-CHOICE = (
-  "Whoever picks the best row of this table chooses on the held-out subjects, so its score"
-  " flatters, and the more so the more rows there are. Report every row, or confirm the choice on"
-  " other data."
-)
+SCHEMES = {
+  "clips": "labels shuffled over the clips of a dataset",
+  "subjects": "labels shuffled within each subject",
+}
 
 
-class Run(NamedTuple):
-  """One row: a run, and what came of it.
-
-  Attributes:
-    name: what tells it from the others, "model.branch=cnn".
-    folder: its workdir, inside the folder of the comparison.
-    config: its config as JSON.
-    summary: what `evaluation.summarise` returned; None where there is no result.
-    reason: why there is no result, or why there is a gap in it; "" in a complete run.
-  """
-
-  name: str
-  folder: pathlib.Path
-  config: dict[str, Any]
-  summary: dict[str, Any] | None
-  reason: str = ""
+def console(content: dict[str, Any]) -> str:
+  """A comparison as lines of plain text without a trailing line break."""
+  parts = [heading(content), score_table.aligned(scores(content))]
+  if rows := chance(content):
+    parts.append(score_table.aligned(rows))
+  if rows := differences(content):
+    parts.append(score_table.aligned(rows))
+  notes = [*explanations(content), *(f"Note: {remark}" for remark in content["remarks"])]
+  return "\n\n".join([*parts, *notes])
 
 
-def write(
-  folder: str | os.PathLike[str], runs: Sequence[Run], remarks: Sequence[str] = ()
-) -> pathlib.Path:
-  """Writes comparison.csv, .json, .html and figures/comparison.png, each atomically.
-
-  Rows stand in the order of `runs`, not of their scores.
-
-  Args:
-    folder: of the comparison; the runs' folders lie in it.
-    runs: at least one.
-    remarks: what holds for all of them and must be read before the numbers.
-
-  Returns:
-    The path of comparison.html.
-  """
-  folder = pathlib.Path(folder)
-  remarks = [*_remarks(runs), *remarks]
-  picture = Figure(dots.draw(_lines(runs)), _alt(runs))
-  shared, own = _configs(runs)
-  page = template("comparison.html").render(
-    title=f"{len(runs)} runs compared",
-    remarks=remarks,
-    method=_method(runs),
-    columns=list(SCORES.values()),
-    rows=[_row(run, folder) for run in runs],
-    gaps=[(run.name, text) for run in runs if (text := _gap(run))],
-    picture=picture,
-    level=_level(runs),
-    several_seeds=any(run.summary and len(run.summary["seeds_scored"]) > 1 for run in runs),
-    shared=shared,
+def heading(content: dict[str, Any]) -> str:
+  """What is compared: "430 of 442 clips of 68 held-out subjects, casme2 + smic: negative, ..."."""
+  clips, total = content["clips"], content["clips_in_all"]
+  counts = str(clips) if clips == total else f"{clips} of {total}"
+  people = (
+    "1 held-out subject" if content["subjects"] == 1 else f"{content['subjects']} held-out subjects"
   )
-  content = {
-    "remarks": remarks,
-    "config": dict(shared),
-    "rows": [_json(run, folder, own[run.name]) for run in runs],
-  }
-  atomic.write_bytes(folder / "figures" / "comparison.png", picture.png)
-  atomic.write_text(folder / "comparison.csv", _csv(runs, folder))
-  atomic.write_text(
-    folder / "comparison.json", json.dumps(content, indent=2, allow_nan=False) + "\n"
-  )
-  path = folder / "comparison.html"
-  atomic.write_text(path, page)
-  return path
+  corpora = " + ".join(content["datasets"])
+  return f"{counts} clips of {people}, {corpora}: {', '.join(content['classes'])}"
 
 
-def console(runs: Sequence[Run], remarks: Sequence[str] = ()) -> str:
-  """The comparison as lines of plain text, without a trailing line break."""
-  lines = [["", "seeds", *SCORES.values(), "clips", "gap"]]
-  for run in runs:
-    counts = _counts(run)
-    lines.append([run.name, counts["seeds"], *_cells(run), counts["clips"], counts["gap"]])
-  said = [f"{run.name}: {text}" for run in runs if (text := _gap(run))]
-  said += [f"Note: {remark}" for remark in (*_remarks(runs), *remarks)]
-  return "\n\n".join([table.aligned(lines), *said])
-
-
-def line(run: Run) -> str:
-  """One run in one line: "model.branch=cnn: UF1 .4153, UAR .4180, accuracy .6250"."""
-  if run.summary is None:
-    return f"{run.name}: no result"
-  scores = zip(SCORES.values(), _cells(run), strict=True)
-  gap = f" ({_counts(run)['gap']})" if run.summary["missing"] else ""
-  return f"{run.name}: " + ", ".join(f"{label} {cell}" for label, cell in scores) + gap
-
-
-def _remarks(runs: Sequence[Run]) -> list[str]:
-  remarks = [CHOICE] if len(runs) > 1 else []
-  over = {
-    json.dumps([s["clips"], s["classes"], s["majority"], s["missing"]])
-    for s in (run.summary for run in runs)
-    if s
-  }
-  if len(over) > 1:
-    remarks.append(
-      "The rows are over different clips or classes, because of gaps or of what was varied: compare"
-      " each with its own majority class only."
-    )
-  if len(_methods(runs)) > 1:
-    remarks.append(
-      f"The rows do not hold out the same: {', '.join(_methods(runs))}. They learn from different"
-      " clips, so a difference between them is also one of protocols."
-    )
-  return remarks
-
-
-def _methods(runs: Sequence[Run]) -> list[str]:
-  return sorted({table.held_out(run.summary).method for run in runs if run.summary})
-
-
-def _method(runs: Sequence[Run]) -> str:
-  """The head of the page: what the rows have been scored by."""
-  words = [table.held_out(run.summary) for run in runs if run.summary]
-  words = words if len(set(words)) == 1 else [table.HELD_OUT["subject" if not words else "fold"]]
-  return f"{words[0].method}, scores pooled over the {words[0].many}"
-
-
-def _level(runs: Sequence[Run]) -> str:
-  """The level of the rows' intervals, "95 %"; "" where no row has one."""
-  found = (run.summary["pooled"]["interval"] for run in runs if run.summary)
-  return next((table.percent(interval["level"]) for interval in found if interval), "")
-
-
-def _lines(runs: Sequence[Run]) -> list[dots.Line]:
-  lines = []
-  for run in runs:
-    if run.summary is None:
-      lines.append(dots.Line(run.name, None, "no result"))
-      continue
-    pooled, seeds = run.summary["pooled"], run.summary["per_seed"].values()
-    scores = {
-      label: dots.Score(
-        pooled[key],
-        pooled["std"][key] if pooled["std"] else 0.0,
-        [seed[key] for seed in seeds],
-        run.summary["majority"][key],
-      )
-      for key, label in SCORES.items()
-    }
-    lines.append(dots.Line(run.name, scores, "gap" if run.summary["missing"] else ""))
+def scores(content: dict[str, Any]) -> list[list[str]]:
+  """The runs' scores with their intervals; the first line is the head."""
+  lines = [["", "seeds", *score_table.HEADLINE.values()]]
+  for run in content["runs"]:
+    cells = []
+    for key in score_table.HEADLINE:
+      entry = run["scores"][key]
+      interval = f" ({score_table.span(entry['interval'])})" if entry["interval"] else ""
+      cells.append(score_table.number(entry["mean"], entry["std"]) + interval)
+    lines.append([run["name"], str(len(run["seeds"])), *cells])
   return lines
 
 
-def _alt(runs: Sequence[Run]) -> str:
-  return "A dot per run for UF1, UAR and accuracy. " + "; ".join(map(line, runs)) + "."
+def chance(content: dict[str, Any]) -> list[list[str]]:
+  """What shuffled labels score; nothing where that was not asked for."""
+  lines = [
+    line
+    for run in content["runs"]
+    if run["chance"]
+    for scheme, text in SCHEMES.items()
+    for line in _shuffled(f"{run['name']}: {text}", run["chance"][scheme])
+  ]
+  return [["chance", "in", "mean", "95 % quantile", "observed", "p"], *lines] if lines else []
 
 
-def _configs(
-  runs: Sequence[Run],
-) -> tuple[list[tuple[str, str]], dict[str, dict[str, str]]]:
-  """The settings that all runs share, and by name of the run those that they do not."""
-  settings = {run.name: dict(flat(run.config)) for run in runs}
-  first = next(iter(settings.values()))
-  shared = {
-    key: value
-    for key, value in first.items()
-    if all(other.get(key) == value for other in settings.values())
-  }
-  own = {
-    name: {key: value for key, value in fields.items() if key not in shared}
-    for name, fields in settings.items()
-  }
-  return list(shared.items()), own
+def differences(content: dict[str, Any]) -> list[list[str]]:
+  """The differences between runs, each with its interval and p-values; nothing for one run."""
+  lines = [line for pair in content["comparisons"] for line in _pair(pair)]
+  level = score_table.percent(content["level"])
+  return [["difference", "in", "by", f"{level} interval", "p", "p, Holm"], *lines] if lines else []
 
 
-def _row(run: Run, folder: pathlib.Path) -> dict[str, Any]:
-  report = run.folder / "report.html"
-  link = urllib.parse.quote(_relative(report, folder)) if report.is_file() else None
-  interval = (run.summary and run.summary["pooled"]["interval"]) or {}
-  spans = [table.span(interval[key]) if interval else "" for key in SCORES]
-  cells = list(zip(_cells(run), spans, strict=True))
-  return {"name": run.name, "link": link, "cells": cells, **_counts(run)}
+def explanations(content: dict[str, Any]) -> list[str]:
+  """What the numbers are, one or two sentences each."""
+  level = score_table.percent(content["level"])
+  lines = [
+    f"Intervals: {level}, from a bootstrap over the held-out subjects ({content['resamples']}"
+    " resamples, the same people for all runs). Neither the spread over seeds nor a training on"
+    " other people is in them."
+  ]
+  if any(len(run["seeds"]) > 1 for run in content["runs"]):
+    lines.append("Scores are means over a run's seeds, ± their standard deviation.")
+  if any(run["chance"] for run in content["runs"]):
+    lines.append(
+      f"Chance: scores of {content['permutation']} shuffles of the labels under the same"
+      " predictions. Over the clips of a dataset, they are the usual level of chance, but their p"
+      " takes the clips of a person for independent and is too small; within each subject, p is"
+      " exact, and asks whether the expressions of one person were told apart."
+    )
+  if content["comparisons"]:
+    lines.append(
+      "p: how often a difference as large comes about when the two runs exchange their predictions"
+      " of whole subjects at random; two-sided. Holm's correction is for the comparisons of one"
+      " score; choose the score before you look. Intervals are not corrected."
+    )
+  if any(pair["mcnemar"] for pair in content["comparisons"]):
+    lines.append(
+      "McNemar: clips that only the one run has right against those that only the other has; exact,"
+      " but takes the clips of a person for independent."
+    )
+  return lines
 
 
-def _cells(run: Run) -> list[str]:
-  pooled = run.summary["pooled"] if run.summary else {}
-  std = pooled.get("std") or {}
-  return [table.number(pooled.get(key), std.get(key)) for key in SCORES]
+def signed(value: float) -> str:
+  """A difference of scores with its sign: "+.0512", "−.0310"; "0" where there is none."""
+  if round(value, 4) == 0:
+    return ".0000"
+  return ("+" if value > 0 else "−") + score_table.number(abs(value))
 
 
-def _counts(run: Run) -> dict[str, str]:
-  if run.summary is None:
-    return {"seeds": "–", "clips": "–", "gap": "no result"}
-  seeds, scored = len(run.summary["seeds"]), len(run.summary["seeds_scored"])
-  gap = len(stopped(run.summary))
-  return {
-    "seeds": str(seeds) if scored == seeds else f"{scored} of {seeds}",
-    "clips": table.over(run.summary["pooled"]),
-    "gap": f"{gap} {'fold' if gap == 1 else 'folds'} stopped" if gap else "",
-  }
+def probability(p: float) -> str:
+  """A p-value with four decimals, or "<.0001"."""
+  return "<.0001" if p < 0.00005 else score_table.number(p)
 
 
-def _gap(run: Run) -> str:
-  """What is to be said about a run that is not complete; "" about one that is."""
-  if run.summary is None:
-    return f"There is no result. {run.reason}".strip()
-  return table.gap(run.summary) or run.reason
+def _shuffled(name: str, scheme: dict[str, Any]) -> list[list[str]]:
+  lines = []
+  for key, label in score_table.HEADLINE.items():
+    numbers = [score_table.number(scheme[key][entry]) for entry in ("mean", "quantile", "observed")]
+    lines.append([name if not lines else "", label, *numbers, probability(scheme[key]["p"])])
+  return lines
 
 
-def _csv(runs: Sequence[Run], folder: pathlib.Path) -> str:
-  text = io.StringIO()
-  writer = csv.writer(text, lineterminator="\n")
-  columns = ("{}", "{}_std", "{}_low", "{}_high", "majority_{}")
-  scores = [column.format(key) for key in SCORES for column in columns]
-  writer.writerow(["name", "folder", "seeds", "clips", "missing", *scores, "gap"])
-  for run in runs:
-    entry = _json(run, folder, {})
-    row = [entry["name"], entry["folder"], len(entry["seeds"]), entry["clips"]]
-    row.append(sum(entry["clips_missing"].values()))
-    for key in SCORES:
-      score = entry["scores"].get(key, {})
-      low, high = score.get("interval") or (None, None)
-      row += [score.get("mean"), score.get("std"), low, high, score.get("majority")]
-    writer.writerow([*row, entry["gap"]])
-  return text.getvalue()
+def _pair(pair: dict[str, Any]) -> list[list[str]]:
+  lines = []
+  for key, label in score_table.HEADLINE.items():
+    entry = pair["scores"][key]
+    interval = " to ".join(map(signed, entry["interval"])) if entry["interval"] else "–"
+    lines.append([label, signed(entry["difference"]), interval, *_probabilities(entry)])
+  if test := pair["mcnemar"]:
+    counts = f"{test['b_only']} against {test['a_only']} clips"
+    lines.append(["McNemar", counts, "", *_probabilities(test)])
+  names = [f"{pair['b']} minus {pair['a']}", *[""] * (len(lines) - 1)]
+  return [[name, *line] for name, line in zip(names, lines, strict=True)]
 
 
-def _json(run: Run, folder: pathlib.Path, config: dict[str, str]) -> dict[str, Any]:
-  entry = {"name": run.name, "folder": _relative(run.folder, folder), "config": config}
-  if run.summary is None:
-    counts = {"seeds": [], "clips": 0, "clips_in_all": None, "clips_missing": {}}
-    return {**entry, **counts, "scores": {}, "gap": _gap(run)}
-  pooled = run.summary["pooled"]
-  scores = {
-    key: {
-      "mean": pooled[key],
-      "std": pooled["std"][key] if pooled["std"] else None,
-      "interval": pooled["interval"][key] if pooled["interval"] else None,
-      "majority": run.summary["majority"][key],
-      "per_seed": {seed: table[key] for seed, table in run.summary["per_seed"].items()},
-    }
-    for key in SCORES
-  }
-  counts = {key: pooled[key] for key in ("clips", "clips_in_all", "clips_missing")}
-  return {
-    **entry,
-    "seeds": run.summary["seeds_scored"],
-    **counts,
-    "scores": scores,
-    "gap": _gap(run),
-  }
-
-
-def _relative(path: pathlib.Path, folder: pathlib.Path) -> str:
-  return path.relative_to(folder).as_posix()
+def _probabilities(entry: dict[str, Any]) -> list[str]:
+  return [probability(entry["p"]), probability(entry["p_holm"])]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mer_jax.report import style, table
+from mer_jax.report import score_table, style
 
 _PER_LINE = 4
 
@@ -43,7 +43,7 @@ def draw(summary: dict[str, Any]) -> bytes:
 def _title(name: str, entry: dict[str, Any]) -> str:
   if not entry["clips"]:
     return f"{name} (no prediction)"
-  gap = f"\nover {table.over(entry)} clips" if any(entry["clips_missing"].values()) else ""
+  gap = f"\nover {score_table.over(entry)} clips" if any(entry["clips_missing"].values()) else ""
   return f"{name} (UF1 {entry['uf1']:.3f}){gap}"
 
 

@@ -8,22 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.clips import FLOW_MAPS, Clips
 from mer_jax.errors import WorkdirError
 from mer_jax.evaluation.predictions import Predictions, read_csv
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import (
-  confusion,
-  curves,
-  history,
-  leaky_curve,
-  selected,
-  strips,
-  subjects,
-  table,
-)
-from mer_jax.report.templates import Figure, flat, template
+from mer_jax.report import confusion, curves, history, score_table, strips, subjects
+from mer_jax.report.templates import Figure, Section, flat, template
+from mer_jax.runtime import atomic
 
 
 def write(
@@ -32,6 +23,7 @@ def write(
   clips: Clips | None = None,
   remarks: Sequence[str] = (),
   title: str | None = None,
+  sections: Sequence[Section] = (),
 ) -> pathlib.Path:
   """Writes `workdir/report.html` and `workdir/figures/*.png`, each atomically.
 
@@ -45,6 +37,7 @@ def write(
       anything chosen on held-out subjects), shown in a banner on top. Before them stands which
       clips have no prediction, where folds were stopped.
     title: what ran; by default the model of the config and the datasets.
+    sections: further sections, behind those on training.
 
   Returns:
     The path of report.html.
@@ -60,24 +53,19 @@ def write(
   reference = curves.prior(predictions, trained.subjects) if trained else None
   config = _read_json(workdir / "config.json")
   figures = _figures(predictions, summary, clips, trained, reference)
-  looked, gain = selected.curve(workdir, predictions), selected.gain(workdir, summary)
-  if looked:
-    figures["leaky_test_best"] = Figure(leaky_curve.draw(looked), leaky_curve.alt(looked))
   page = template("page.html").render(
     title=title or _title(config, summary),
     remarks=[
-      *([gap] if (gap := table.gap(summary)) else []),
-      *([selected.WARNING] if gain else []),
+      *([gap] if (gap := score_table.gap(summary)) else []),
+      *(section.remark for section in sections if section.remark),
       *remarks,
     ],
     summary=summary,
-    table=table,
+    table=score_table,
     headline=_headline(summary),
     seed_rows=_seed_rows(summary),
     figures=figures,
-    gain=gain,
-    inner=selected.inner(workdir),
-    selected=selected,
+    further_sections=sections,
     training_note=_training_note(trained, reference) if trained and reference else None,
     clips_note=_clips_note(clips) if clips is not None else None,
     sections={
@@ -89,6 +77,8 @@ def write(
       ],
     },
   )
+  for section in sections:
+    figures |= section.figures
   for name, figure in figures.items():
     atomic.write_bytes(workdir / "figures" / f"{name}.png", figure.png)
   path = workdir / "report.html"
@@ -130,7 +120,9 @@ def _figures(
 def _title(config: Any, summary: dict[str, Any]) -> str:
   model = dict(flat(config)).get("model.name")
   datasets = " + ".join(summary["per_dataset"])
-  return f"{model} on {datasets}" if model else f"{table.held_out(summary).method} on {datasets}"
+  return (
+    f"{model} on {datasets}" if model else f"{score_table.held_out(summary).method} on {datasets}"
+  )
 
 
 def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
@@ -140,13 +132,13 @@ def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:
   return [
     (
       label,
-      table.number(pooled[key], std.get(key)),
-      f"{table.percent(interval['level'])} interval {table.span(interval[key])}"
+      score_table.number(pooled[key], std.get(key)),
+      f"{score_table.percent(interval['level'])} interval {score_table.span(interval[key])}"
       if interval
       else "",
-      table.number(majority[key]),
+      score_table.number(majority[key]),
     )
-    for key, label in table.HEADLINE.items()
+    for key, label in score_table.HEADLINE.items()
   ]
 
 
@@ -157,7 +149,7 @@ def _seed_rows(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
   for seed, missing in summary["pooled"]["clips_missing"].items():
     entry = summary["per_seed"].get(seed, {})
     name = f"{seed} ({summary['clips'] - missing} of {summary['clips']} clips)" if missing else seed
-    rows.append((name, [table.number(entry.get(key)) for key in table.COLUMNS]))
+    rows.append((name, [score_table.number(entry.get(key)) for key in score_table.COLUMNS]))
   return rows
 
 

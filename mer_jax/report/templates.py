@@ -2,6 +2,8 @@
 
 import base64
 import json
+import types
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jinja2
@@ -18,10 +20,24 @@ class Figure(NamedTuple):
     return base64.b64encode(self.png).decode("ascii")
 
 
-def template(name: str) -> jinja2.Template:
-  """The template `name` of this package; it escapes what it is given, and an absent name fails."""
+class Section(NamedTuple):
+  """A section of report.html that belongs to another part of the package.
+
+  Attributes:
+    html: a rendered template.
+    remark: what the banner on top of the page must hold of it; "" for nothing.
+    figures: its pictures, which also become files.
+  """
+
+  html: str
+  remark: str = ""
+  figures: Mapping[str, Figure] = types.MappingProxyType({})
+
+
+def template(name: str, package: str | None = "mer_jax.report") -> jinja2.Template:
+  """The template `name` of `package`; it escapes its values, and an absent name fails."""
   environment = jinja2.Environment(
-    loader=jinja2.PackageLoader("mer_jax.report", "."),
+    loader=jinja2.PackageLoader(package or "mer_jax.report", "."),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,

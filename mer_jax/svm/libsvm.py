@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.errors import DataError
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 from mer_jax.svm.balance import class_weights
 from mer_jax.svm.features import scaled
+from mer_jax.svm.problem import Problem
 
 KERNELS = ("rbf", "poly")
 
@@ -34,29 +35,14 @@ class Kernel(NamedTuple):
 
 
 def decisions(
-  rows: np.ndarray,
-  labels: np.ndarray,
-  copies: np.ndarray,
-  num_classes: int,
-  kernel: Kernel,
-  cost: float,
-  balance: str,
-  scale: str,
-  *,
-  shown: bool = True,
+  problem: Problem, kernel: Kernel, cost: float, *, shown: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-  """What the SVM of every fold says about every clip.
+  """Predictions of every clip by the SVM of every fold.
 
   Args:
-    rows: float64 [N, D].
-    labels: int [N] in 0..K-1.
-    copies: int [F, N], how often a clip stands in the fold's training set. Every fold has clips of
-      at least two classes.
-    num_classes: K.
+    problem: every fold has clips of at least two classes.
     kernel: what is computed of two rows.
     cost: C.
-    balance: one of balance.BALANCES.
-    scale: one of features.SCALES, fitted on the fold's training clips.
     shown: whether to draw a progress bar.
 
   Returns:
@@ -67,8 +53,9 @@ def decisions(
   Raises:
     DataError: a number overflows.
   """
+  rows, labels, copies, num_classes, balance, scale = problem
   values = np.zeros((len(copies), len(rows), num_classes))
-  said = np.zeros(values.shape[:2], np.int64)
+  predicted = np.zeros(values.shape[:2], np.int64)
   shared = _pairs(kernel, rows) if scale == "none" else None
   with progress(len(copies), f"{kernel.name} SVM", "fold", shown=shown) as bar:
     for f, count in enumerate(copies):
@@ -84,9 +71,9 @@ def decisions(
           f"The {kernel.name} kernel overflows: features as large as {np.abs(own).max():.3g}, gamma"
           f" {gamma:.3g}. Choose scale=standardise, or gamma=scale."
         )
-      values[f], said[f] = _fold(table, trains, labels, cost, weights)
+      values[f], predicted[f] = _fold(table, trains, labels, cost, weights)
       bar.update()
-  return values, said
+  return values, predicted
 
 
 def _pairs(kernel: Kernel, rows: np.ndarray) -> np.ndarray:
@@ -117,9 +104,9 @@ def _fold(
 
   machine = SVC(C=cost, kernel="precomputed", class_weight=dict(enumerate(weights)))
   machine.fit(table[trains], labels[trains])
-  found = machine.decision_function(table)
-  if found.ndim == 1:
-    found = np.stack([-found, found], axis=1)
+  values_of_classes = machine.decision_function(table)
+  if values_of_classes.ndim == 1:
+    values_of_classes = np.stack([-values_of_classes, values_of_classes], axis=1)
   values = np.zeros((len(table), len(weights)))
-  values[:, machine.classes_] = found
+  values[:, machine.classes_] = values_of_classes
   return values, machine.predict(table)

@@ -22,9 +22,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mer_jax.errors import TrainingError
-from mer_jax.progress import progress
+from mer_jax.runtime.progress import progress
 from mer_jax.svm.balance import class_weights
 from mer_jax.svm.features import scaled
+from mer_jax.svm.problem import Problem
 
 _MOST_STEPS = 1000  # ten do, unless cost and features are so large that next to no error is left
 # Decision values that a step moves by no more are at the minimum, though rounding may still change
@@ -55,27 +56,12 @@ class _State(NamedTuple):
   steps: jax.Array
 
 
-def decisions(
-  rows: np.ndarray,
-  labels: np.ndarray,
-  copies: np.ndarray,
-  num_classes: int,
-  cost: float,
-  balance: str,
-  scale: str,
-  *,
-  shown: bool = True,
-) -> np.ndarray:
+def decisions(problem: Problem, cost: float, *, shown: bool = True) -> np.ndarray:
   """Decision values of every fold and class for every clip.
 
   Args:
-    rows: float64 [N, D].
-    labels: int [N] in 0..K-1.
-    copies: int [F, N], how often a clip stands in the fold's training set.
-    num_classes: K.
+    problem: the training sets of the folds.
     cost: C.
-    balance: one of balance.BALANCES.
-    scale: one of features.SCALES, fitted on the fold's training clips.
     shown: whether to draw a progress bar.
 
   Returns:
@@ -84,6 +70,7 @@ def decisions(
   Raises:
     TrainingError: a problem is too badly scaled to be solved in double precision.
   """
+  rows, labels, copies, num_classes, balance, scale = problem
   folds, (n, d) = len(copies), rows.shape
   dual = d + 1 > n
   shared = _matrix(rows, dual) if scale == "none" else None
@@ -94,7 +81,7 @@ def decisions(
   def matrix_of(part: np.ndarray) -> np.ndarray:
     if shared is not None:
       return shared
-    return np.stack([_matrix(scaled(rows, one > 0, scale), dual) for one in part])
+    return np.stack([_matrix(scaled(rows, count > 0, scale), dual) for count in part])
 
   def solve(copies: np.ndarray, starts: np.ndarray | None) -> Iterator[_Solved]:
     costs = _costs(labels, copies, num_classes, cost, balance)
@@ -110,8 +97,8 @@ def decisions(
   with progress(folds, "linear SVM", "fold", shown=shown) as bar:
     starts = None
     if grouped:
-      found = [part.coefficients for part in solve(_training_in_all(copies), None)]
-      starts = np.repeat(np.concatenate(found), _GROUP, axis=0)
+      points = [part.coefficients for part in solve(_training_in_all(copies), None)]
+      starts = np.repeat(np.concatenate(points), _GROUP, axis=0)
     values = []
     for part in solve(copies, starts):
       values.append(part.values)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.svm import features as rows_of
 from mer_jax.svm import libsvm, linear
 from mer_jax.svm.balance import BALANCES, copies
+from mer_jax.svm.problem import Problem
 
 KERNELS = ("linear", *libsvm.KERNELS)
 # Linear: what reproduces the published LBP-TOP rows best. Kernels: the reference on flow maps.
@@ -18,7 +19,24 @@ DEFAULT_COST = {"linear": 1000.0, "rbf": 3.0, "poly": 3.0}
 
 
 class Machine(NamedTuple):
-  """The options of `loso`, which says what they mean."""
+  """The options of a support vector machine.
+
+  Attributes:
+    kernel: "linear": one class against the rest, squared hinge, the objective of scikit-learn's
+      LinearSVC (see svm.linear). "rbf", "poly": scikit-learn's SVC, one class against one.
+    cost: C > 0, the price of an error beside the norm; None: 1000 for "linear", else 3.
+    gamma: of "rbf" and "poly", a number above 0 or "scale": 1 / (D v), v the variance of all
+      numbers in the fold's training set.
+    degree: of "poly", at least 1.
+    coef0: of "poly": (gamma <x, z> + coef0)^degree.
+    balance: "class_weights": C times n / (K' n_k) for the n_k of n training clips that are of class
+      k, K' classes present; in "linear", with more than two classes, for the clips of the class
+      that stands against the rest, whose C stays (LinearSVC does so). "oversample": random copies
+      of clips until all classes are equally frequent. "none".
+    scale: "none", "standardise" (mean 0, deviation 1) or "minmax" (0..1) of every column, fitted on
+      the fold's training clips.
+    seed: of the copies, an integer >= 0.
+  """
 
   kernel: str = "linear"
   cost: float | None = None
@@ -30,8 +48,11 @@ class Machine(NamedTuple):
   seed: int = 0
 
 
+MACHINE = Machine()
+
+
 class Scores(NamedTuple):
-  """What was said about each of N clips by the fold that held it out.
+  """Predictions of N clips, each by the fold that held it out.
 
   Attributes:
     decisions: float32 [N, K], decision values; -inf for a class of which the fold had no clip.
@@ -45,7 +66,7 @@ class Scores(NamedTuple):
 
 
 class Everywhere(NamedTuple):
-  """What each of F folds says about each of N clips, those it has learned from among them.
+  """Predictions of each of N clips by each of F folds, clips that it learned from included.
 
   Attributes:
     decisions: float64 [F, N, K]; -inf for a class of which the fold had no clip.
@@ -61,18 +82,11 @@ def loso(
   labels: np.ndarray,
   held_out: np.ndarray,
   num_classes: int,
+  machine: Machine = MACHINE,
   *,
-  kernel: str = "linear",
-  cost: float | None = None,
-  gamma: float | str = "scale",
-  degree: int = 2,
-  coef0: float = 0.0,
-  balance: str = "class_weights",
-  scale: str = "none",
-  seed: int = 0,
   shown: bool = True,
 ) -> Scores:
-  """Trains one SVM for each fold, and asks it about the clips that it has not seen.
+  """Trains one SVM for each fold, which predicts the clips that the fold holds out.
 
   A fold lacks the classes that only its held-out clips have: they get the decision value -inf and
   are never predicted. A fold with clips of one class alone says that class, with the value 0.
@@ -83,20 +97,7 @@ def loso(
     labels: int [N] in 0..K-1.
     held_out: bool [F, N], True where fold f holds out clip n; one True in each column.
     num_classes: K >= 2.
-    kernel: "linear": one class against the rest, squared hinge, the objective of scikit-learn's
-      LinearSVC (see svm.linear). "rbf", "poly": scikit-learn's SVC, one class against one.
-    cost: C > 0, the price of an error beside the norm; None: 1000 for "linear", else 3.
-    gamma: of "rbf" and "poly", a number above 0 or "scale": 1 / (D v), v the variance of all
-      numbers in the fold's training set.
-    degree: of "poly", at least 1.
-    coef0: of "poly": (gamma <x, z> + coef0)^degree.
-    balance: "class_weights": C times n / (K' n_k) for the n_k of n training clips that are of class
-      k, K' classes present; in "linear", with more than two classes, for the clips of the class
-      that stands against the rest, whose C stays (LinearSVC does so). "oversample": random copies
-      of clips until all classes are equally frequent. "none".
-    scale: "none", "standardise" (mean 0, deviation 1) or "minmax" (0..1) of every column, fitted on
-      the fold's training clips.
-    seed: of the copies, an integer >= 0.
+    machine: the options.
     shown: whether to draw a progress bar.
 
   Returns:
@@ -110,11 +111,10 @@ def loso(
     DataError: arrays that contradict each other, or features that are not finite.
     TrainingError: features and cost are beyond double precision.
   """
-  machine = Machine(kernel, cost, gamma, degree, coef0, balance, scale, seed)
-  said = everywhere(features, labels, held_out, num_classes, machine, shown=shown)
-  clips = np.arange(said.decisions.shape[1])
+  of_folds = everywhere(features, labels, held_out, num_classes, machine, shown=shown)
+  clips = np.arange(of_folds.decisions.shape[1])
   fold = np.argmax(held_out, axis=0)
-  decisions, prediction = said.decisions[fold, clips], said.prediction[fold, clips]
+  decisions, prediction = of_folds.decisions[fold, clips], of_folds.prediction[fold, clips]
   return Scores(decisions.astype(np.float32), prediction, _probabilities(decisions, prediction))
 
 
@@ -127,25 +127,20 @@ def everywhere(
   *,
   shown: bool = True,
 ) -> Everywhere:
-  """What the SVM of each fold says about all clips; arguments and errors are those of `loso`."""
+  """Predictions of all clips by the SVM of each fold; arguments and errors are those of `loso`."""
   kernel, cost = _checked_options(machine)
   rows = rows_of.flat(features)
   labels, held_out = _checked_arrays(len(rows), labels, held_out, num_classes)
-  balance, scale = machine.balance, machine.scale
-
-  counts = copies(labels, held_out, num_classes, balance, machine.seed)
+  counts = copies(labels, held_out, num_classes, machine.balance, machine.seed)
   present = _present(labels, counts, num_classes)
   values = np.zeros((len(counts), len(rows), num_classes))
   prediction = np.broadcast_to(present.argmax(axis=1)[:, None], values.shape[:2]).copy()
   several = present.sum(axis=1) > 1
+  problem = Problem(rows, labels, counts[several], num_classes, machine.balance, machine.scale)
   if several.any() and machine.kernel == "linear":
-    values[several] = linear.decisions(
-      rows, labels, counts[several], num_classes, cost, balance, scale, shown=shown
-    )
+    values[several] = linear.decisions(problem, cost, shown=shown)
   elif several.any():
-    values[several], prediction[several] = libsvm.decisions(
-      rows, labels, counts[several], num_classes, kernel, cost, balance, scale, shown=shown
-    )
+    values[several], prediction[several] = libsvm.decisions(problem, kernel, cost, shown=shown)
   values = np.where(present[:, None, :], values, -np.inf)
   if machine.kernel == "linear":
     prediction = values.argmax(axis=2)
@@ -154,19 +149,19 @@ def everywhere(
 
 def _checked_options(machine: Machine) -> tuple[libsvm.Kernel, float]:
   """The kernel and C, once every option is known to be allowed."""
-  options.check_choice("balance", machine.balance, BALANCES)
-  options.check_choice("scale", machine.scale, rows_of.SCALES)
-  options.check_at_least("degree", machine.degree, 1)
-  options.check_at_least("seed", machine.seed, 0)
+  checks.check_choice("balance", machine.balance, BALANCES)
+  checks.check_choice("scale", machine.scale, rows_of.SCALES)
+  checks.check_at_least("degree", machine.degree, 1)
+  checks.check_at_least("seed", machine.seed, 0)
   gamma, coef0 = _gamma(machine.gamma), _finite("coef0", machine.coef0)
   return libsvm.Kernel(machine.kernel, gamma, machine.degree, coef0), cost_of(machine)
 
 
 def cost_of(machine: Machine) -> float:
-  """C of a machine, the default of its kernel where it says none; see `loso` for what is raised."""
-  options.check_choice("kernel", machine.kernel, KERNELS)
+  """C of a machine, the default of its kernel where none is given; raises as `loso`."""
+  checks.check_choice("kernel", machine.kernel, KERNELS)
   cost = DEFAULT_COST[machine.kernel] if machine.cost is None else machine.cost
-  options.check_positive("cost", cost)
+  checks.check_positive("cost", cost)
   return cost
 
 
@@ -231,8 +226,8 @@ def _probabilities(decisions: np.ndarray, prediction: np.ndarray) -> np.ndarray:
   shifted = np.exp(decisions - decisions.max(axis=1, keepdims=True))
   p = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
   for n in np.flatnonzero(p.argmax(axis=1) != prediction):
-    said, top = prediction[n], p[n].argmax()
-    p[n, [said, top]] = p[n, [top, said]]
-    if p[n].argmax() != said:  # they were equal, in decision or by rounding
-      p[n, said] = np.nextafter(p[n, said], np.float32(1))
+    predicted, top = prediction[n], p[n].argmax()
+    p[n, [predicted, top]] = p[n, [top, predicted]]
+    if p[n].argmax() != predicted:  # they were equal, in decision or by rounding
+      p[n, predicted] = np.nextafter(p[n, predicted], np.float32(1))
   return p

@@ -5,23 +5,23 @@ from mer_jax.training.fold import Recipe
 from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
-from mer_jax.training.loop import Plan, look_epochs, train
-from mer_jax.training.program import Program, build, by_clip
-from mer_jax.training.watch import Watch
+from mer_jax.training.loop import Plan, Recorder, snapshot_epochs, train
+from mer_jax.training.program import Folds, Program, build, by_clip
 
 __all__ = [
   "Checkpoints",
+  "Folds",
   "Footprint",
   "History",
   "Layout",
   "Plan",
   "Program",
   "Recipe",
-  "Watch",
+  "Recorder",
   "arrange",
   "build",
   "by_clip",
   "estimate",
-  "look_epochs",
+  "snapshot_epochs",
   "train",
 ]

@@ -21,12 +21,13 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mer_jax import atomic, distributed
+from mer_jax.runtime import atomic, distributed
 from mer_jax.training.fold import FoldState
 from mer_jax.training.layout import Layout
 
 _ITEM = "state"
 _DIGESTS = "digests.json"
+_EPOCH = "epoch"  # beside the arrays of a state, whose names are numbers
 
 
 class Sealed(ocp.StandardCheckpointHandler):
@@ -76,7 +77,7 @@ class Checkpoints:
           max_to_keep=keep,
           create=False,
           lightweight_initialize=True,  # one that cannot be read must not be in the way
-          multiprocessing_options=_one_of_several(),
+          multiprocessing_options=_without_others(),
         ),
       )
 
@@ -137,7 +138,8 @@ class Checkpoints:
     start = init()
     first = _leaves(start)
     newest = self._newest(first, layout) if distributed.is_main() else None
-    epoch, saved = distributed.broadcast(newest)
+    saved = dict(distributed.broadcast(newest))
+    epoch = int(saved.pop(_EPOCH))
     if not epoch:
       return 0, start
     leaves, structure = jax.tree.flatten(start)
@@ -146,21 +148,20 @@ class Checkpoints:
       _place(saved[name], first[name], layout.folds, leaf.sharding)
       for name, leaf in zip(first, leaves, strict=True)
     ]
-    return int(epoch), jax.tree.unflatten(structure, placed)
+    return epoch, jax.tree.unflatten(structure, placed)
 
-  def _newest(
-    self, first: dict[str, np.ndarray], layout: Layout
-  ) -> tuple[int, dict[str, np.ndarray]]:
+  def _newest(self, first: dict[str, np.ndarray], layout: Layout) -> dict[str, np.ndarray]:
+    """The arrays of the newest state that can be read, and its epoch; epoch 0 alone without any."""
     epochs = sorted(int(p.name) for p in self._directory.iterdir() if p.name.isdecimal())
     while epochs:
       epoch = epochs.pop()
       try:
-        return epoch, self._read(epoch, first, layout)
+        return {**self._read(epoch, first, layout), _EPOCH: np.array(epoch)}
       except MemoryError:
         raise
       except Exception as error:  # damage surfaces as whatever the library happens to trip over
         self._set_aside(epoch, error, epochs)
-    return 0, {}
+    return {_EPOCH: np.array(0)}
 
   def _read(self, epoch: int, first: dict[str, np.ndarray], layout: Layout):
     target = {
@@ -199,7 +200,7 @@ def _remove_half_written(directory: pathlib.Path, patience_seconds: float = 5.0)
       time.sleep(0.1)
 
 
-def _one_of_several() -> ocp.options.MultiprocessingOptions:
+def _without_others() -> ocp.options.MultiprocessingOptions:
   """Orbax is not to wait for the other processes: they do not come."""
   return ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 
@@ -214,16 +215,16 @@ def _writing(directory: pathlib.Path) -> Iterator[None]:
 
 
 def _leaves(state: FoldState) -> dict[str, np.ndarray]:
-  """The leaves of `state` on the host by their position: no one's classes decide the names."""
+  """The leaves of `state` on the host by their position, whatever classes hold them."""
   return {f"{i:04d}": leaf for i, leaf in enumerate(distributed.fetch(jax.tree.leaves(state)))}
 
 
 def _place(
   real: np.ndarray, first: np.ndarray, folds: int, sharding: jax.sharding.Sharding
 ) -> jax.Array:
-  whole = np.array(first)
-  whole[:, :folds] = real
-  return distributed.put(whole, sharding)
+  padded = np.array(first)
+  padded[:, :folds] = real
+  return distributed.put(padded, sharding)
 
 
 def _check_digests(directory: pathlib.Path) -> None:

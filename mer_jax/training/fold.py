@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mer_jax.models import convolution
-from mer_jax.training import losses, schedule
+from mer_jax.targets import SingleClass
+from mer_jax.training import schedule
 
 # What the keys below a seed's key are for: fold_in of the purpose, then the fold, then the step.
 INIT, BATCHES, DROPOUT = range(3)
@@ -94,22 +94,18 @@ class Recipe(NamedTuple):
     model: flax module (inputs, weights [B], train) -> logits [B, K].
     optimizer: from a fold's hyper-parameters (learning_rate, momentum, weight_decay; one that is
       absent is 0) to an optax transformation.
-    num_classes: K.
+    target: what is predicted of a clip: its loss, and probabilities from logits.
     batch_size: B.
     schedule: one of schedule.SCHEDULES.
-    balance: one of losses.BALANCES.
     fewest: the least number of training clips of any fold.
-    convolution: one of models.convolution.IMPLEMENTATIONS.
   """
 
   model: nn.Module
   optimizer: Callable[[Mapping[str, jax.Array]], optax.GradientTransformation]
-  num_classes: int
+  target: SingleClass
   batch_size: int
   schedule: str = "shared"
-  balance: str = "none"
   fewest: int = 1
-  convolution: str = "auto"
 
 
 def purpose_key(seed_key: jax.Array, purpose: int, identity: jax.Array) -> jax.Array:
@@ -170,27 +166,23 @@ def train_step(
     The next state and sums. A batch that holds nothing for this fold changes neither, and neither
     does one whose loss is not finite, or any after that, or any from fold.until on.
   """
-  batch, chosen = shared or _own_batch(recipe, seed_key, fold, data, step)
-  weights = (fold.weights if recipe.balance == "none" else _balanced(recipe, fold, data))[
-    batch.index
-  ]
-  weights = weights * batch.valid
+  batch, clips = shared or _own_batch(recipe, seed_key, fold, data, step)
+  weights = recipe.target.clip_weights(fold.weights, data.labels)[batch.index] * batch.valid
   if fold.until is not None:  # a step without a clip is none
     weights = weights * (step < fold.until)
   dropout = jax.random.fold_in(purpose_key(seed_key, DROPOUT, fold.identity), step)
   model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
 
   def loss_of(params):
-    with convolution.using(recipe.convolution):
-      logits, changed = model.apply(
-        {"params": params, "batch_stats": state.batch_stats},
-        chosen.inputs,
-        weights,
-        train=True,
-        rngs={"dropout": dropout},
-        mutable=["batch_stats"],
-      )
-    loss = losses.weighted(logits, chosen.labels, weights, fold.hyper.get("focal_gamma"))
+    logits, changed = model.apply(
+      {"params": params, "batch_stats": state.batch_stats},
+      clips.inputs,
+      weights,
+      train=True,
+      rngs={"dropout": dropout},
+      mutable=["batch_stats"],
+    )
+    loss = recipe.target.loss(logits, clips.labels, weights, fold.hyper.get("focal_gamma"))
     return loss, (logits, changed.get("batch_stats", {}))
 
   (loss, (logits, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
@@ -201,7 +193,8 @@ def train_step(
   counts = jnp.any(weights > 0) & (stopped == NEVER)
   new = jax.tree.map(lambda fresh, old: jnp.where(counts, fresh, old), new, state)
   new = new._replace(stopped=stopped)
-  return new, _add(sums, loss, logits, chosen.labels, weights, stopped)
+  correct = recipe.target.is_correct(logits, clips.labels)
+  return new, _add(sums, loss, correct, weights, stopped)
 
 
 def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -> jax.Array:
@@ -211,11 +204,10 @@ def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -
   """
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
   variables = {"params": state.params, "batch_stats": state.batch_stats}
-  with convolution.using(recipe.convolution):
-    logits = recipe.model.apply(variables, inputs, ones, train=False)
+  logits = recipe.model.apply(variables, inputs, ones, train=False)
   finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(variables)]
   usable = jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
-  return jnp.where(usable, jax.nn.softmax(jnp.asarray(logits, jnp.float32)), jnp.nan)
+  return jnp.where(usable, recipe.target.probabilities(jnp.asarray(logits)), jnp.nan)
 
 
 def zero_sums() -> Sums:
@@ -238,21 +230,17 @@ def _own_batch(
   if recipe.schedule == "per_fold":
     batch = schedule.per_fold(key, step, trains, recipe.batch_size, recipe.fewest)
   else:
-    batch = schedule.balanced(key, step, trains, data.labels, recipe.batch_size, recipe.num_classes)
+    classes = recipe.target.num_classes
+    batch = schedule.balanced(key, step, trains, data.labels, recipe.batch_size, classes)
   return batch, jax.tree.map(lambda x: x[batch.index], data)
 
 
-def _balanced(recipe: Recipe, fold: Fold, data: Data) -> jax.Array:
-  return losses.class_weights(fold.weights, data.labels, recipe.num_classes)
-
-
-def _add(sums: Sums, loss, logits, labels, weights, stopped) -> Sums:
+def _add(sums: Sums, loss, correct, weights, stopped) -> Sums:
   counts = (weights > 0) & (stopped == NEVER)
-  hits = logits.argmax(axis=-1) == labels
   return Sums(
     loss=sums.loss + jnp.where(counts.any(), loss, 0),
     steps=sums.steps + counts.any(),
-    correct=sums.correct + jnp.sum(hits & counts),
+    correct=sums.correct + jnp.sum(correct & counts),
     seen=sums.seen + counts.sum(),
     stopped=stopped,
   )

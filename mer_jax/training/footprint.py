@@ -9,8 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from mer_jax.training import fold as one
-from mer_jax.training.fold import Data, Fold, Recipe
+from mer_jax.training.fold import (
+  Data,
+  Fold,
+  Recipe,
+  init,
+  shared_batch,
+  train_step,
+  zero_sums,
+)
 
 # Of a device's memory, the part that one step may take: the rest is for clips, parameters,
 # fragmentation, and whatever else runs.
@@ -78,15 +85,15 @@ def _peak_of_folds(recipe: Recipe, inputs, labels, hyper, count: int) -> int:
 
   def step(fold, state, data):
     key = jax.random.key(0)
-    shared = one.shared_batch(recipe, key, jnp.int32(0), data)
+    shared = shared_batch(recipe, key, jnp.int32(0), data)
     return jax.vmap(
-      lambda fold, state: one.train_step(
-        recipe, key, fold, data, shared, jnp.int32(0), state, one.zero_sums()
+      lambda fold, state: train_step(
+        recipe, key, fold, data, shared, jnp.int32(0), state, zero_sums()
       )
     )(fold, state)
 
   example = {name: shape((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
-  state = jax.eval_shape(lambda f, x: one.init(recipe, jax.random.key(0), f, x), fold, example)
+  state = jax.eval_shape(lambda f, x: init(recipe, jax.random.key(0), f, x), fold, example)
   folds, states = jax.tree.map(lambda x: shape((count, *x.shape), x.dtype), (fold, state))
   return _peak(jax.make_jaxpr(step)(folds, states, data).jaxpr)
 

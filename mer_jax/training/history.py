@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from mer_jax import atomic
 from mer_jax.errors import TrainingError
+from mer_jax.runtime import atomic
 from mer_jax.training.fold import NEVER, Sums
 
 

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from mer_jax import distributed
 from mer_jax.errors import ConfigError
+from mer_jax.runtime import distributed
 from mer_jax.training.footprint import Footprint, memory_of
 
 AXIS = "fold"

@@ -2,21 +2,20 @@
 
 import pathlib
 import signal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
 
-from mer_jax import distributed, interrupts
 from mer_jax.errors import Interrupted
-from mer_jax.progress import progress
+from mer_jax.runtime import distributed, interrupts
+from mer_jax.runtime.progress import progress
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
 from mer_jax.training.profile import tracing
 from mer_jax.training.program import Program
 from mer_jax.training.schedule import steps_per_epoch
-from mer_jax.training.watch import Watch
 
 
 class Plan(NamedTuple):
@@ -38,13 +37,26 @@ class Plan(NamedTuple):
   what: str = "training"
 
 
+class Recorder(Protocol):
+  """Keeps snapshots of what the folds predict along the way."""
+
+  # Epochs between two snapshots.
+  every_epochs: int
+
+  def rewind(self, epoch: int) -> None:
+    """Drops the snapshots after `epoch`: they come again."""
+
+  def append(self, epoch: int, probabilities: np.ndarray) -> None:
+    """Keeps the snapshot at the end of `epoch`: float32 [S, F, M, K], see Program.predict."""
+
+
 class Chunk(NamedTuple):
-  """Epochs `before` to `after`, dispatched: their sums, and a look at their end if it is due."""
+  """Epochs `before` to `after`, dispatched: sums, and a snapshot at their end if it is due."""
 
   before: int
   after: int
   sums: Sums
-  look: jax.Array | None
+  snapshot: jax.Array | None
 
 
 def train(
@@ -52,14 +64,15 @@ def train(
   plan: Plan,
   checkpoints: Checkpoints,
   history: History,
-  watch: Watch | None = None,
+  recorder: Recorder | None = None,
 ) -> FoldState:
   """Trains every fold to the end of `plan`.
 
   In this order: (1) the newest checkpoint that can be read, or a fresh state; (2) the log is cut
   back to it; (3) chunk after chunk, each dispatched before the one before it is logged; (4) a
   checkpoint when it is due, or when a signal asks to stop. Nothing crosses between host and device
-  meanwhile that is not meant to. Looks go with the log: dispatched at once, fetched a chunk late.
+  meanwhile that is not meant to. Snapshots go with the log: dispatched at once, fetched a chunk
+  late.
 
   Returns:
     The state after the last epoch, leaves [S, F', ...]: bitwise the same with and without a stop
@@ -74,12 +87,12 @@ def train(
   epoch, state = checkpoints.restore(program.init, layout)
   if distributed.is_main():
     history.rewind(epoch)
-    if watch:
-      watch.rewind(epoch)
-  looks = set(look_epochs(plan, watch.every_epochs) if watch else [])
+    if recorder:
+      recorder.rewind(epoch)
+  due = set(snapshot_epochs(plan, recorder.every_epochs) if recorder else [])
   pending: Chunk | None = None
   with (
-    interrupts.finishing("the chunk of epochs under way") as asked,
+    interrupts.finishing("the chunk of epochs under way") as request,
     progress(plan.epochs, plan.what, "epoch", initial=epoch, shown=distributed.is_main()) as bar,
     jax.transfer_guard("disallow"),
   ):
@@ -88,11 +101,11 @@ def train(
       if chunk is None:
         return
       before, after, *fetched = chunk
-      sums, look = jax.tree.map(lambda x: x[:, : layout.folds], distributed.fetch(fetched))
+      sums, snapshot = jax.tree.map(lambda x: x[:, : layout.folds], distributed.fetch(fetched))
       if distributed.is_main():
         history.append(before // plan.chunk_epochs, after, after * per_epoch, sums)
-        if watch and look is not None:
-          watch.append(after, look)
+        if recorder and snapshot is not None:
+          recorder.append(after, snapshot)
       bar.update(after - before)
       bar.set_postfix_str(f"loss {np.sum(sums.loss) / max(np.sum(sums.steps), 1):.3f}")
 
@@ -103,16 +116,16 @@ def train(
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
         state, sums = finish(program.train(state, *span))
-      look = program.predict(state) if until in looks else None
+      snapshot = program.predict(state) if until in due else None
       log(pending)
-      pending = Chunk(epoch, until, sums, look)
-      last = until == plan.epochs or distributed.largest(asked.signal) > 0
+      pending = Chunk(epoch, until, sums, snapshot)
+      last = until == plan.epochs or distributed.largest(request.signal) > 0
       if last or until // plan.checkpoint_every > epoch // plan.checkpoint_every:
         log(pending)
         pending = None
         checkpoints.save(until, state, layout)
       epoch = until
-  if number := distributed.largest(asked.signal):  # whichever process it came to
+  if number := distributed.largest(request.signal):  # whichever process it came to
     checkpoints.wait()
     raise Interrupted(
       f"{signal.Signals(number).name} stopped the {plan.what} after epoch {epoch} of"
@@ -121,8 +134,8 @@ def train(
   return state
 
 
-def look_epochs(plan: Plan, every: int) -> list[int]:
-  """The epochs after which a run looks: the ends of chunks with a multiple of `every` in them.
+def snapshot_epochs(plan: Plan, every: int) -> list[int]:
+  """The epochs with a snapshot: the ends of chunks with a multiple of `every` in them.
 
   The last epoch always is one of them.
   """

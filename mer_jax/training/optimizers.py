@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mer_jax import options
+from mer_jax import checks
 from mer_jax.errors import ConfigError, unknown
 
 Hyper = Mapping[str, jax.Array]
@@ -58,7 +58,7 @@ def build(name: str, decay_steps: int = 0, decay_rate: float = 0.1) -> Optimizer
   """
   if name not in OPTIMIZERS:
     raise ConfigError(unknown("optimizer", name, OPTIMIZERS))
-  options.check_at_least("config.optimizer.decay_steps", decay_steps, 0)
+  checks.check_at_least("config.optimizer.decay_steps", decay_steps, 0)
   if not 0 < decay_rate <= 1:
     raise ConfigError(
       f"config.optimizer.decay_rate is {decay_rate}; it must be above 0 and at most 1."

@@ -18,15 +18,44 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from mer_jax import distributed
 from mer_jax.errors import DataError
-from mer_jax.training import fold as one
-from mer_jax.training.fold import Data, Fold, FoldState, Recipe, Sums
+from mer_jax.runtime import distributed
+from mer_jax.training.fold import (
+  Data,
+  Fold,
+  FoldState,
+  Recipe,
+  Sums,
+  init,
+  predict,
+  shared_batch,
+  train_step,
+  zero_sums,
+)
 from mer_jax.training.layout import AXIS, Layout
 
 
-class Choice(NamedTuple):
-  """What was chosen for each seed and fold, where that is not the same for all seeds.
+class Folds(NamedTuple):
+  """Who is held out by whom.
+
+  Attributes:
+    names: F names; a fold's randomness is drawn from its name, whatever its setting.
+    held_out: bool [F, N], True where fold f must not learn from clip n.
+    predicted: bool [F, N], True where fold f predicts clip n; None: those that it holds out.
+    most, fewest: clips that a fold predicts at the most, and learns from at the least. They decide
+      how the program is compiled, and with that the last bits of results, so give them where the
+      masks follow from labels; 0: as the masks have it.
+  """
+
+  names: Sequence[str]
+  held_out: np.ndarray
+  predicted: np.ndarray | None = None
+  most: int = 0
+  fewest: int = 0
+
+
+class Selected(NamedTuple):
+  """What was selected for each seed and fold, where that is not the same for all seeds.
 
   Attributes:
     hyper: float32 [S, F'] by name; stand in for those of Program.folds.
@@ -48,7 +77,7 @@ class Program(NamedTuple):
     data: all clips, on every device.
     predicted: int32 [F', M / B', B'], the clips each fold predicts in batches of B' <= B, filled up
       with repetitions of clip 0.
-    choice: what differs from seed to seed; None: nothing does.
+    selected: what differs from seed to seed; None: nothing does.
   """
 
   recipe: Recipe
@@ -57,7 +86,7 @@ class Program(NamedTuple):
   folds: Fold
   data: Data
   predicted: jax.Array
-  choice: Choice | None = None
+  selected: Selected | None = None
 
   def init(self) -> FoldState:
     """The first state of every fold, leaves [S, F', ...]."""
@@ -73,14 +102,14 @@ class Program(NamedTuple):
     span = distributed.put(
       np.array([first_step, first_step + num_steps], np.int32), self.layout.replicated
     )
-    args = self.seeds, self.folds, self.data, span, self._spelled(state), self.choice
+    args = self.seeds, self.folds, self.data, span, self._spelled(state), self.selected
     return _train(self.recipe, self.layout, *args)
 
   def predict(self, state: FoldState) -> jax.Array:
     """Probabilities of clips, float32 [S, F', M, K], in the order of `predicted`."""
     return _predict(self.recipe, self.layout, self.predicted, self.data, self._spelled(state))
 
-  def choosing(self, hyper: Mapping[str, np.ndarray], until: np.ndarray) -> "Program":
+  def with_selected(self, hyper: Mapping[str, np.ndarray], until: np.ndarray) -> "Program":
     """The same program with hyper-parameters and an end for each seed and fold.
 
     Args:
@@ -90,11 +119,11 @@ class Program(NamedTuple):
 
     def padded(values, dtype) -> jax.Array:
       dummies = ((0, 0), (0, self.layout.padded - self.layout.folds))
-      whole = np.pad(np.asarray(values, dtype), dummies, "edge")
-      return distributed.put(whole, self.layout.by_seed_and_fold)
+      values = np.pad(np.asarray(values, dtype), dummies, "edge")
+      return distributed.put(values, self.layout.by_seed_and_fold)
 
     own = {name: padded(hyper[name], np.float32) for name in self.folds.hyper}
-    return self._replace(choice=Choice(own, padded(until, np.int32)))
+    return self._replace(selected=Selected(own, padded(until, np.int32)))
 
   def _spelled(self, state: FoldState) -> FoldState:
     """The same arrays with their sharding written one way.
@@ -108,15 +137,10 @@ def build(
   recipe: Recipe,
   layout: Layout,
   seeds: Sequence[int],
-  fold_names: Sequence[str],
-  held_out: np.ndarray,
+  folds: Folds,
   inputs: dict[str, np.ndarray],
   labels: np.ndarray,
   hyper: Mapping[str, Sequence[float]],
-  *,
-  predicted: np.ndarray | None = None,
-  most: int = 0,
-  fewest: int = 0,
 ) -> Program:
   """Puts clips and folds on the devices.
 
@@ -124,34 +148,30 @@ def build(
     recipe: model, optimiser, batches; its `fewest` is set here.
     layout: from layout.arrange(P F, ...).
     seeds: S seeds, each in [0, 2^32).
-    fold_names: F names; a fold's randomness is drawn from its name, whatever its setting.
-    held_out: bool [F, N], True where fold f must not learn from clip n.
+    folds: F folds over N clips.
     inputs: arrays [N, ...].
     labels: int [N].
     hyper: P values of each hyper-parameter, one for each setting; see fold.Fold.
-    predicted: bool [F, N], True where fold f predicts clip n; None: those that it holds out.
-    most, fewest: clips that a fold predicts at the most, and learns from at the least. They decide
-      how the program is compiled, and with that the last bits of results, so give them where the
-      masks follow from labels; 0: as the masks have it.
 
   Raises:
     DataError: an input is not finite.
   """
   _check_finite(inputs)
-  settings = layout.folds // len(fold_names)
+  settings = layout.folds // len(folds.names)
   dummies = layout.padded - layout.folds
-  names = [*(list(fold_names) * settings), *(f"dummy {i}" for i in range(dummies))]
+  names = [*(list(folds.names) * settings), *(f"dummy {i}" for i in range(dummies))]
   identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
-  predicted = np.tile(held_out if predicted is None else predicted, (settings, 1))
-  most = most or int(predicted.sum(axis=1).max())
-  held_out = np.tile(held_out, (settings, 1))
+  predicted = folds.held_out if folds.predicted is None else folds.predicted
+  predicted = np.tile(predicted, (settings, 1))
+  most = folds.most or int(predicted.sum(axis=1).max())
+  held_out = np.tile(folds.held_out, (settings, 1))
   weights = np.zeros((layout.padded, len(labels)), np.float32)
   weights[: layout.folds] = ~held_out
   of_fold = {
-    name: np.pad(np.repeat(np.asarray(values, np.float32), len(fold_names)), (0, dummies), "edge")
+    name: np.pad(np.repeat(np.asarray(values, np.float32), len(folds.names)), (0, dummies), "edge")
     for name, values in hyper.items()
   }
-  fewest = fewest or int((~held_out).sum(axis=1).min())
+  fewest = folds.fewest or int((~held_out).sum(axis=1).min())
   put = distributed.put
   return Program(
     recipe=recipe._replace(fewest=fewest),
@@ -202,8 +222,8 @@ def _batches(predicted: np.ndarray, most: int, folds: int, batch_size: int) -> n
   # Never more clips at once than a training batch has: what fitted then fits now.
   batches = -(-most // batch_size)
   index = np.zeros((folds, batches * -(-most // batches)), np.int32)
-  for row, chosen in zip(index, predicted, strict=False):
-    clips = np.flatnonzero(chosen)
+  for row, is_predicted in zip(index, predicted, strict=False):
+    clips = np.flatnonzero(is_predicted)
     row[: len(clips)] = clips
   return index.reshape(folds, batches, -1)
 
@@ -228,39 +248,37 @@ def _init(platform: str):
 
 def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
   def of_fold(seed, fold):
-    return one.init(recipe, jax.random.key(seed), fold, example)
+    return init(recipe, jax.random.key(seed), fold, example)
 
   return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
 
 
 @partial(jax.jit, static_argnums=(0, 1), donate_argnums=6)
-def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, choice):
-  def local(seeds, folds, data, span, state, choice):
+def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, selected):
+  def local(seeds, folds, data, span, state, selected):
     def of_block(seed, block):
       folds, state = block
       key = jax.random.key(seed)
-      sums = jax.vmap(lambda _: one.zero_sums())(folds.identity)
+      sums = jax.vmap(lambda _: zero_sums())(folds.identity)
 
       def body(step, carry):
-        shared = one.shared_batch(recipe, key, step, data)
+        shared = shared_batch(recipe, key, step, data)
         return jax.vmap(
-          lambda fold, state, sums: one.train_step(
-            recipe, key, fold, data, shared, step, state, sums
-          )
+          lambda fold, state, sums: train_step(recipe, key, fold, data, shared, step, state, sums)
         )(folds, *carry)
 
       return jax.lax.fori_loop(span[0], span[1], body, (state, sums))
 
     def of_seed(args):
-      seed, state, choice = args
-      own = folds._replace(**choice._asdict()) if choice else folds
+      seed, state, selected = args
+      own = folds._replace(**selected._asdict()) if selected else folds
       blocks = _split(layout, (own, state))
       return _join(jax.lax.map(partial(of_block, seed), blocks))
 
-    return jax.lax.map(of_seed, (seeds, state, choice), batch_size=layout.seeds_at_once)
+    return jax.lax.map(of_seed, (seeds, state, selected), batch_size=layout.seeds_at_once)
 
   specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS, SEEDS_FOLDS)
-  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, choice)
+  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -270,9 +288,9 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
       fold_state, clips = args
 
       def of_batch(index):
-        return one.predict(recipe, fold_state, jax.tree.map(lambda x: x[index], data.inputs))
+        return predict(recipe, fold_state, jax.tree.map(lambda x: x[index], data.inputs))
 
-      return jax.lax.map(of_batch, clips).reshape(-1, recipe.num_classes)
+      return jax.lax.map(of_batch, clips).reshape(-1, recipe.target.num_classes)
 
     return jax.lax.map(lambda state: jax.lax.map(of_fold, (state, predicted)), state)
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import jax
 
-from mer_jax import learning, training
+from mer_jax import training
+from mer_jax.experiment import trainer
 from mer_jax.training import fold as one
 
 from .workloads import Workload, with_config, with_folds
@@ -38,7 +39,7 @@ class AllFolds:
 
   def __init__(self, work: Workload):
     """Puts clips and folds on the devices and draws the first states."""
-    self.program = learning.build_program(work.config, work.split, work.arrays)
+    self.program = trainer.build_program(work.config, work.split, work.arrays)
     self.state = self.program.init()
     self._steps, self._done = work.steps, 0
     folds = len(work.split.fold_names) * work.config.seeds
@@ -123,9 +124,9 @@ def one_by_one(work: Workload) -> Sequence[training.Program]:
   if work.config.seeds != 1:
     raise ValueError("Folds one by one are measured with one seed.")
   whole = with_config(work, devices=1)
-  folds = learning.build_program(whole.config, whole.split, whole.arrays).folds
+  folds = trainer.build_program(whole.config, whole.split, whole.arrays).folds
   alone = with_folds(whole, 1)
-  program = learning.build_program(alone.config, alone.split, alone.arrays)
+  program = trainer.build_program(alone.config, alone.split, alone.arrays)
 
   def of_fold(f: int) -> Any:
     return jax.tree.map(lambda x: jax.device_put(x[f : f + 1], program.layout.by_fold), folds)

@@ -14,8 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mer_jax import atomic, inputs
+from mer_jax import inputs
 from mer_jax.clips import GRAY, Clips
+from mer_jax.runtime import atomic
 
 from . import machine
 

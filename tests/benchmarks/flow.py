@@ -21,9 +21,9 @@ from skimage.registration import optical_flow_tvl1
 from data_builders.synthetic import corpora, plan
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose, displacement
-from mer_jax import atomic
 from mer_jax.inputs.optical_flow import between
 from mer_jax.inputs.threads import on_all_cores
+from mer_jax.runtime import atomic
 
 from . import machine
 from .rounds import interleaved, seconds_of, spread

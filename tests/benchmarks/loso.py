@@ -17,7 +17,7 @@ import time
 
 import jax
 
-from mer_jax import atomic
+from mer_jax.runtime import atomic
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from mer_jax import atomic
+from mer_jax.runtime import atomic
 
 from . import machine
 from .rounds import interleaved, seconds_of, spread

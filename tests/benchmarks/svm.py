@@ -19,7 +19,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
-from mer_jax import atomic, svm
+from mer_jax import svm
+from mer_jax.runtime import atomic
 
 from . import machine
 from .rounds import interleaved, seconds_of, spread

@@ -13,8 +13,7 @@ from corpus_trees import CASME2_HEADER, casme2, casme2_rows, samm, smic, workboo
 
 import data_builders
 from data_builders import build, build_report, schema
-from mer_jax import prepared
-from mer_jax.clips import PER_CLIP_FIELDS
+from mer_jax.clips import PER_CLIP_FIELDS, load_prepared
 from mer_jax.errors import ConfigError, DataError
 
 WRITERS = {"casme2": casme2, "samm": samm, "smic": smic}
@@ -37,7 +36,7 @@ def test_round_trip(tmp_path, dataset, size):
   report, folder, reused = build.build(dataset, root, tmp_path / "data", config)
   assert folder == tmp_path / "data" / dataset / config / "1.0.0"
   assert not reused
-  clips = prepared.load(dataset, config, tmp_path / "data")
+  clips = load_prepared(dataset, config, tmp_path / "data")
   assert clips.frames.shape[1:] == (size, size, 1)
   assert [clips.name(n) for n in range(len(clips))] == sorted(report.kept)
   builder = data_builders.builder_class(dataset)(config=config, data_dir=str(tmp_path / "data"))
@@ -58,7 +57,7 @@ def test_synthetic_mark_reaches_every_clip(tmp_path):
   (root / schema.SYNTHETIC_MARK).write_text("drawn")
   report, *_ = build.build("casme2", root / "Cropped", tmp_path / "data")
   assert report.synthetic
-  assert prepared.load("casme2", "frames48", tmp_path / "data").synthetic.all()
+  assert load_prepared("casme2", "frames48", tmp_path / "data").synthetic.all()
 
 
 def test_report_on_screen_and_on_disk(tmp_path, capsys):
@@ -110,7 +109,7 @@ def test_second_run_reuses_and_overwrite_replaces(tmp_path, capsys):
   code, out, _ = run(capsys, *arguments, "--overwrite")
   assert code == 0
   assert "reused" not in out
-  clips = prepared.load("casme2", "frames48", tmp_path / "data")
+  clips = load_prepared("casme2", "frames48", tmp_path / "data")
   assert clips.num_frames[0] == 4
 
 
@@ -180,7 +179,7 @@ def test_truncated_image_refuses_its_clip(tmp_path, suffix, cut):
   report, *_ = build.build("casme2", root, tmp_path / "data")
   assert list(report.refused) == ["casme2/sub02/EP07_11f"]
   assert victim.name in report.refused["casme2/sub02/EP07_11f"]
-  assert len(prepared.load("casme2", "frames48", tmp_path / "data")) == 4
+  assert len(load_prepared("casme2", "frames48", tmp_path / "data")) == 4
 
 
 def test_frames_of_several_sizes_refuse_the_clip(tmp_path):
@@ -300,7 +299,7 @@ parser.parse_args({[*arguments.split(), "--file_format", "array_record"]!r}).arg
 """
   done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
-  assert len(prepared.load("samm", "frames48", tmp_path / "data")) == 4
+  assert len(load_prepared("samm", "frames48", tmp_path / "data")) == 4
   report = build_report.read(tmp_path / "data" / "samm" / "frames48" / "1.0.0")
   assert len(report.kept) == 4
 

@@ -9,7 +9,7 @@ import pytest
 from corpus_trees import casme2, image, samm, smic
 
 from data_builders import build
-from mer_jax import prepared
+from mer_jax.clips import load_prepared
 from mer_jax.errors import DataError
 
 WRITERS = {"casme2": casme2, "samm": samm, "smic": smic}
@@ -111,7 +111,7 @@ def test_damage_is_reported_or_refused(tmp_path, dataset, seed):
   assert report.kept
   assert not set(report.kept) & set(report.refused)
   assert {r["clip"] for r in report.repaired} <= set(report.kept)
-  clips = prepared.load(dataset, "frames48", data)
+  clips = load_prepared(dataset, "frames48", data)
   assert {clips.name(n) for n in range(len(clips))} == set(report.kept)
 
 

@@ -10,7 +10,7 @@ from corpus_trees import SAMM_CLIPS, samm
 from data_builders import build, face_crop, synthetic
 from data_builders.build_report import BuildReport
 from data_builders.record import Record
-from mer_jax import prepared
+from mer_jax.clips import load_prepared
 
 
 def record(paths: list[pathlib.Path], clip: str, subject: str = "006") -> Record:
@@ -84,7 +84,7 @@ def test_fallback_square_reaches_every_frame(tmp_path):
   root = samm(tmp_path / "corpus", tree="SAMM")  # frames of noise, 32 x 40: no face anywhere
   report, *_ = build.build("samm", root, tmp_path / "data")
   assert len({r["clip"] for r in report.repaired}) == len(SAMM_CLIPS)
-  clips = prepared.load("samm", "frames48", tmp_path / "data")
+  clips = load_prepared("samm", "frames48", tmp_path / "data")
   side, (height, width) = 25, (40, 32)
   y, x = (height - side) // 2, (width - side) // 2
   for t, number in enumerate(range(5562, 5567)):

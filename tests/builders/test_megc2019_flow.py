@@ -10,8 +10,7 @@ import pytest
 
 from data_builders import build
 from data_builders.megc2019_flow.parse import parse, read_map
-from mer_jax import prepared
-from mer_jax.clips import FLOW_MAPS
+from mer_jax.clips import FLOW_MAPS, load_prepared
 from mer_jax.errors import ConfigError, DataError
 
 # (dataset, subject, clip, label): invented, in the three corpora's ways of naming
@@ -76,7 +75,7 @@ def test_each_layout_gives_each_clip_once(tmp_path, layout, maps):
 def test_round_trip_keeps_maps_in_order_and_channels_u_v_strain(tmp_path):
   root = flat(tmp_path / "archive")
   build.build("megc2019_flow", root, tmp_path / "data")
-  clips = prepared.load("megc2019_flow", "maps", tmp_path / "data")
+  clips = load_prepared("megc2019_flow", "maps", tmp_path / "data")
   assert clips.channels == FLOW_MAPS
   assert clips.frames.shape == (24, 28, 28, 3)
   n = [clips.name(i) for i in range(len(clips))].index("samm/006/006_1_3")
@@ -95,7 +94,7 @@ def test_any_subset_and_any_size(tmp_path):
   for path in (root / "maps").iterdir():
     draw(path, 3, side=12)
   build.build("megc2019_flow", root, tmp_path / "data")
-  clips = prepared.load("megc2019_flow", "maps", tmp_path / "data")
+  clips = load_prepared("megc2019_flow", "maps", tmp_path / "data")
   assert clips.frames.shape[1:] == (12, 12, 3)
   assert set(clips.dataset) == {"samm"}
 
@@ -196,7 +195,7 @@ def test_damage_is_reported_or_refused(tmp_path, layout, seed):
   except DataError:
     assert not (tmp_path / "data").exists()
     return
-  clips = prepared.load("megc2019_flow", "maps", tmp_path / "data")
+  clips = load_prepared("megc2019_flow", "maps", tmp_path / "data")
   assert {clips.name(n) for n in range(len(clips))} == set(report.kept)
 
 
@@ -210,7 +209,7 @@ def test_the_published_archive_of_casme2(tmp_path):
   if not archive.is_dir():
     pytest.skip("the archive of real flow maps is not beside the checkout")
   build.build("megc2019_flow", archive, tmp_path, strict=True)
-  clips = prepared.load("megc2019_flow", "maps", tmp_path)
+  clips = load_prepared("megc2019_flow", "maps", tmp_path)
   assert (clips.num_frames == 4).all()
   labels = [("negative", "positive", "surprise").index(e) for e in clips.emotion]
   lines = sorted(f"{clips.name(n)} {label}\n" for n, label in enumerate(labels))

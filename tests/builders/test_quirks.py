@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_builders import build, synthetic
-from mer_jax import prepared
+from mer_jax.clips import load_prepared
 
 # What the report has to say about a planted fault that calls for a repair.
 MENTIONS = {
@@ -75,7 +75,7 @@ def test_no_clip_is_repaired_or_refused_without_a_planted_fault(built):
 def test_kept_clips_agree_with_the_truth(built):
   dataset, root, report, faults = built
   planted = {(f["subject"], f["clip"]) for f in faults["planted"]}
-  clips = prepared.load(dataset, "frames48", root / "data")
+  clips = load_prepared(dataset, "frames48", root / "data")
   assert clips.synthetic.all()
   assert len(clips) == len(report.kept)
   compared = 0

@@ -11,8 +11,8 @@ import pytest
 from audit_logs import SPLIT, STSTNET, STSTNET_CLAIMS, official_rows, text_of
 from sklearn import metrics as sklearn_metrics
 
-from mer_jax import audit as command
-from mer_jax import errors, prepared, protocols
+from mer_jax import errors, protocols
+from mer_jax.cli import audit as command
 from mer_jax.evaluation import audit, audit_claims, audit_coverage, audit_formulas
 from mer_jax.evaluation.audit_formulas import FULL
 from mer_jax.evaluation.megc_log import Log, read_megc_log

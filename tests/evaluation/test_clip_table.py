@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import DataError
-from mer_jax.evaluation import clip_table, metrics
+from mer_jax.evaluation import clip_table
 from mer_jax.evaluation.predictions import select
+from mer_jax.targets import single_class
 
 
 def test_a_table_is_the_list_of_predictions():
@@ -26,7 +27,7 @@ def test_counts_by_subject_are_those_of_its_clips():
     assert set(run.dataset[folds == fold]) == {found.dataset[fold]}
     for seed in range(2):
       mine = (folds == fold) & (run.prediction[seed] >= 0)
-      expected = metrics.confusion(run.label[mine], run.prediction[seed][mine], 3)
+      expected = single_class.confusion(run.label[mine], run.prediction[seed][mine], 3)
       np.testing.assert_array_equal(found.confusions[seed, fold], expected)
 
 

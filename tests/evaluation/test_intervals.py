@@ -6,9 +6,10 @@ import pytest
 from scipy import stats
 
 from mer_jax.errors import ConfigError
-from mer_jax.evaluation import clip_table, intervals, metrics
+from mer_jax.evaluation import clip_table, intervals
 from mer_jax.evaluation.clip_table import BySubject
 from mer_jax.evaluation.summary import summarise
+from mer_jax.targets import single_class
 
 
 def subjects(**options) -> BySubject:
@@ -26,17 +27,17 @@ def test_pooled_scores_are_those_of_the_counts_added_up(s, f, k, seed):
   found = intervals.pooled(weights, counts)
   for row in range(7):
     drawn = np.einsum("f,sfij->sij", weights[row].astype(int), counts)
-    expected = metrics.mean([metrics.scores(one) for one in drawn])
-    assert {key: found[key][row] for key in metrics.SCORES} == pytest.approx(expected)
+    expected = single_class.mean([single_class.scores(one) for one in drawn])
+    assert {key: found[key][row] for key in single_class.SCORES} == pytest.approx(expected)
 
 
 def test_a_seed_without_a_drawn_clip_takes_no_part():
   counts = subjects(people=3, seeds=2).confusions
   counts[1, 1:] = 0  # this seed predicted the first person only
   found = intervals.pooled(np.array([[0.0, 1, 2], [2, 0, 1]]), counts)
-  alone = metrics.scores(counts[0, 1] + 2 * counts[0, 2])
+  alone = single_class.scores(counts[0, 1] + 2 * counts[0, 2])
   assert found["uf1"][0] == pytest.approx(alone["uf1"])
-  each = [metrics.scores(2 * counts[seed, 0] + counts[seed, 2])["uf1"] for seed in (0, 1)]
+  each = [single_class.scores(2 * counts[seed, 0] + counts[seed, 2])["uf1"] for seed in (0, 1)]
   assert found["uf1"][1] == pytest.approx(np.mean(each))
 
 
@@ -73,8 +74,8 @@ def test_the_accuracy_of_equal_people_is_bounded_as_a_mean_is():
 def test_higher_levels_are_wider_and_hold_the_score():
   people = subjects(people=24, seeds=2)
   found = [intervals.intervals(people, level) for level in (0.5, 0.9, 0.95, 0.99)]
-  score = metrics.mean([metrics.scores(one) for one in people.confusions.sum(axis=1)])
-  for key in metrics.SCORES:
+  score = single_class.mean([single_class.scores(one) for one in people.confusions.sum(axis=1)])
+  for key in single_class.SCORES:
     ends = [[*each[key]] for each in found]
     lows, highs = zip(*ends, strict=True)
     assert list(lows) == sorted(lows, reverse=True)
@@ -113,11 +114,11 @@ def test_the_summary_holds_them_pooled_and_for_each_dataset():
   interval = summary["pooled"]["interval"]
   assert (interval["level"], interval["resamples"], interval["subjects"]) == (0.95, 5000, 20)
   expected = intervals.intervals(clip_table.by_subject(run))
-  assert {key: interval[key] for key in metrics.SCORES} == expected
+  assert {key: interval[key] for key in single_class.SCORES} == expected
   for name, entry in summary["per_dataset"].items():
     inside = clip_table.rows(run, run.dataset == name)
     expected = intervals.intervals(clip_table.by_subject(inside))
-    assert {key: entry["interval"][key] for key in metrics.SCORES} == expected
+    assert {key: entry["interval"][key] for key in single_class.SCORES} == expected
     assert entry["interval"]["subjects"] == 10
 
 

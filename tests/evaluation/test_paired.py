@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from mer_jax.errors import ConfigError
-from mer_jax.evaluation import clip_table, metrics, paired
+from mer_jax.evaluation import clip_table, paired
 from mer_jax.evaluation.summary import summarise
+from mer_jax.targets import single_class
 
 DATASETS = ("casme2", "samm", "smic")
 
@@ -52,7 +53,7 @@ def test_the_difference_is_that_of_the_summaries():
   one, other = (summarise(experiments.predictions(run))["pooled"] for run in (a, b))
   found = paired.difference(a, b)
   assert found["mcnemar"] is None
-  for key in metrics.SCORES:
+  for key in single_class.SCORES:
     assert found["scores"][key]["difference"] == pytest.approx(other[key] - one[key])
 
 
@@ -62,7 +63,7 @@ def test_exchanging_the_runs_turns_signs(s, t, people, corpus):
   a, b = two(0.5, 0.7, people, corpus, (s, t))
   one = paired.difference(a, b, resamples=200, permutations=150)
   other = paired.difference(b, a, resamples=200, permutations=150)
-  for key in metrics.SCORES:
+  for key in single_class.SCORES:
     first, second = one["scores"][key], other["scores"][key]
     assert first["difference"] == pytest.approx(-second["difference"])
     assert first["p"] == second["p"]
@@ -82,7 +83,9 @@ def test_every_exchange_of_six_people(seeds):
   said = [np.tile(run.prediction, (columns // len(run.seeds), 1)) for run in (a, b)]
 
   def uf1(prediction):
-    each = [metrics.scores(metrics.confusion(a.label, one, 3))["uf1"] for one in prediction]
+    each = [
+      single_class.scores(single_class.confusion(a.label, one, 3))["uf1"] for one in prediction
+    ]
     return np.mean(each)
 
   gaps = []

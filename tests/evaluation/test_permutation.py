@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import ConfigError, DataError
-from mer_jax.evaluation import clip_table, metrics, permutation
+from mer_jax.evaluation import clip_table, permutation
 from mer_jax.evaluation.summary import summarise
+from mer_jax.targets import single_class
 
 
 def test_perfect_predictions_are_no_chance():
@@ -64,7 +65,7 @@ def test_the_observed_score_is_that_of_the_summary(seeds, k, seed):
   run = experiments.table(label, said, clips, names=[f"c{i}" for i in range(k)])
   pooled = summarise(experiments.predictions(run))["pooled"]
   for scheme in permutation.chance(run, 5).values():
-    for key in metrics.SCORES:
+    for key in single_class.SCORES:
       assert scheme[key]["observed"] == pytest.approx(pooled[key])
 
 

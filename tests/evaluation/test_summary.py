@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import DataError, WorkdirError
-from mer_jax.evaluation import metrics
 from mer_jax.evaluation.predictions import Predictions, read_csv, select, write_csv
 from mer_jax.evaluation.summary import fold_ids, summarise, write_json
 from mer_jax.evaluation.summary import stopped as stopped_folds
+from mer_jax.targets import single_class
 
 NAMES = ("negative", "positive", "surprise")
 
@@ -48,10 +48,10 @@ def test_rows_in_any_order_give_the_same_bits():
 def test_one_seed_is_the_plain_pooled_score():
   predictions = made_up(seeds=1)
   summary = summarise(predictions)
-  counts = metrics.confusion(predictions.label, predictions.prediction, 3)
+  counts = single_class.confusion(predictions.label, predictions.prediction, 3)
   pooled = summary["pooled"]
   assert pooled["confusion"] == counts.tolist()
-  assert {key: pooled[key] for key in metrics.SCORES} == metrics.scores(counts)
+  assert {key: pooled[key] for key in single_class.SCORES} == single_class.scores(counts)
   assert pooled["std"] is None
   assert (summary["clips"], summary["folds"]) == (len(predictions.clip), 12)
   assert sum(entry["support"] for entry in pooled["per_class"].values()) == summary["clips"]
@@ -65,12 +65,12 @@ def test_several_seeds_are_averaged_after_pooling():
   each = [
     summarise(select(predictions, predictions.seed == seed)) for seed in np.unique(predictions.seed)
   ]
-  for key in metrics.SCORES:
+  for key in single_class.SCORES:
     values = [one["pooled"][key] for one in each]
     assert summary["pooled"][key] == pytest.approx(np.mean(values))
     assert summary["pooled"]["std"][key] == pytest.approx(np.std(values, ddof=1))
     assert [entry[key] for entry in summary["per_seed"].values()] == values
-    for convention in metrics.CONVENTIONS:
+    for convention in single_class.CONVENTIONS:
       values = [one["fold_mean"][convention][key] for one in each]
       assert summary["fold_mean"][convention][key] == pytest.approx(np.mean(values))
   assert summary["pooled"]["confusion"] == (
@@ -109,7 +109,7 @@ def test_folds_that_are_corpora_change_what_is_over_folds_alone():
   assert (found["folds"], found["held_out"]) == (2, "dataset")
   assert "held_out" not in subjects
   each = found["per_dataset"].values()
-  for key in metrics.SCORES:
+  for key in single_class.SCORES:
     mean = found["fold_mean"]["absent_as_0"][key]
     assert mean == pytest.approx(np.mean([entry[key] for entry in each]))
   over_folds = ("folds", "held_out", "fold_mean", "per_seed")
@@ -136,7 +136,10 @@ def test_majority_is_what_a_constant_gets():
   summary = summarise(predictions)
   constant = predictions._replace(prediction=np.zeros_like(predictions.prediction))
   expected = summarise(constant)["pooled"]
-  assert summary["majority"] == {"class": "negative", **{k: expected[k] for k in metrics.SCORES}}
+  assert summary["majority"] == {
+    "class": "negative",
+    **{k: expected[k] for k in single_class.SCORES},
+  }
 
 
 def test_a_class_without_clips_counts_as_0():
@@ -188,7 +191,7 @@ def test_scores_with_a_gap_are_those_of_the_clips_that_have_a_prediction():
       if key not in ("clips_in_all", "clips_missing"):
         assert found[part][key] == expected[part][key]
   for dataset, entry in expected["per_dataset"].items():
-    for key in (*metrics.SCORES, "clips", "confusion", "per_class", "majority"):
+    for key in (*single_class.SCORES, "clips", "confusion", "per_class", "majority"):
       assert found["per_dataset"][dataset][key] == entry[key]
   assert (found["clips"], found["folds"]) == (len(there), 12)
   assert found["pooled"]["clips"] == there.sum()
@@ -218,7 +221,7 @@ def test_a_seed_none_of_whose_folds_ended_counts_nowhere():
   assert found["seeds_scored"] == [7, 9]
   assert list(found["per_seed"]) == ["7", "9"]
   assert found["fold_mean"] == others["fold_mean"]
-  for key in (*metrics.SCORES, "std", "confusion", "per_class", "clips"):
+  for key in (*single_class.SCORES, "std", "confusion", "per_class", "clips"):
     assert found["pooled"][key] == others["pooled"][key]
   assert found["pooled"]["clips_missing"] == {"7": 0, "8": found["clips"], "9": 0}
 
@@ -233,7 +236,7 @@ def test_one_scored_seed_has_no_spread():
 def test_a_dataset_without_a_prediction_has_no_score():
   found = summarise(stopped(made_up(seeds=1), *((7, "samm", f"s{i}") for i in range(6))))
   samm = found["per_dataset"]["samm"]
-  assert [samm[key] for key in metrics.SCORES] == [None] * 5
+  assert [samm[key] for key in single_class.SCORES] == [None] * 5
   assert samm["clips"] == 0 < samm["clips_in_all"]
   assert samm["majority"]["class"] is None
   assert np.sum(samm["confusion"]) == 0

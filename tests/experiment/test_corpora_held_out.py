@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from configs import parallel_cnn_lstm
-from mer_jax import evaluation, experiment, protocols, settings
+from mer_jax import evaluation, protocols
 from mer_jax.clips import Clips
+from mer_jax.experiment import run, settings
 
 CORPORA = ["casme2", "samm", "smic"]
 EMOTIONS = ["negative", "positive", "surprise"]
@@ -59,7 +60,7 @@ def split(config):
 
 
 def test_a_run_is_of_three_folds(config, split, tmp_path, capsys):
-  summary = experiment.run(config, tmp_path, split=split)
+  summary = run.run(config, tmp_path, split=split)
   said = capsys.readouterr().out
   assert "megc2019, leave one corpus out" in said
   assert "3 held-out corpora (casme2, samm, smic), 1 seed" in said
@@ -83,7 +84,7 @@ def test_a_corpus_that_was_stopped_is_told_as_one_fold(config, split, tmp_path):
   by_clip = np.full((1, len(split.labels), 3), 1 / 3, np.float32)
   by_clip[:, split.clips.dataset == "samm"] = np.nan
   said = []
-  summary = experiment.leave(tmp_path, config, split, by_clip, said.append)
+  summary = run.leave(tmp_path, config, split, by_clip, said.append)
   assert {(entry["dataset"], entry["fold"]) for entry in summary["missing"]} == {("samm", "samm")}
   assert len(summary["missing"]) == 3
   assert summary["per_dataset"]["samm"]["uf1"] is None
@@ -101,7 +102,7 @@ def test_a_corpus_takes_no_part_in_what_is_said_about_it(config, split, tmp_path
   other[split.clips.starts[-2] :] = split.clips.frames[split.clips.starts[-2] :]  # one clip stays
   changed = split._replace(clips=dataclasses.replace(split.clips, frames=other))
   for name, each in (("a", split), ("b", changed)):
-    experiment.run(config, tmp_path / name, split=each, quiet=True)
+    run.run(config, tmp_path / name, split=each, quiet=True)
   a, b = (evaluation.read_csv(tmp_path / name / "predictions.csv") for name in "ab")
   assert a.dataset[-1] == "smic"
   np.testing.assert_array_equal(a.probabilities[-1], b.probabilities[-1])

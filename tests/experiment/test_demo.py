@@ -16,7 +16,8 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mer_jax import prepared, protocols
+from mer_jax import protocols
+from mer_jax.clips import load_prepared
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 MARGIN = 0.15
@@ -39,7 +40,7 @@ def commands_of_the_demo(folder):
 
 def onset_frames_uf1(data_dir, class_weight):
   """UF1 of a linear classifier on the onset frames, leave-one-subject-out."""
-  split = protocols.split("three_class", prepared.load("casme2", "frames48", data_dir))
+  split = protocols.split("three_class", load_prepared("casme2", "frames48", data_dir))
   clips = split.clips
   frames = [clips.frames_of(n)[clips.onset[n]].ravel() / 255 for n in range(len(clips))]
   linear = make_pipeline(

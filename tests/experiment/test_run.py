@@ -11,7 +11,8 @@ import pytest
 
 import mer_jax
 from configs import ststnet
-from mer_jax import errors, evaluation, experiment, learning
+from mer_jax import errors, evaluation
+from mer_jax.experiment import run, trainer
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
@@ -58,7 +59,7 @@ def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(c
   assert evaluation.summarise(predictions) == summary
   assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(summary))
   assert set(summary) >= {"pooled", "fold_mean", "per_dataset", "per_seed"}
-  split = experiment.load_split(config)
+  split = run.load_split(config)
   assert len(predictions.clip) == 2 * len(split.labels)
   np.testing.assert_array_equal(predictions.label[: len(split.labels)], split.labels)
   lines = (tmp_path / "history.jsonl").read_text().splitlines()
@@ -95,7 +96,7 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
   config.training.epochs = 4
   config.training.batch_size = 8
   summary = mer_jax.run(config, tmp_path, quiet=True)
-  assert summary["clips"] == len(experiment.load_split(config).labels)
+  assert summary["clips"] == len(run.load_split(config).labels)
 
 
 def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
@@ -166,13 +167,13 @@ def test_other_data_in_the_workdir_is_refused(config, tmp_path, monkeypatch):
 
 
 def fewer(monkeypatch, keep):
-  load = experiment.prepared.load
+  load = run.prepared.load
 
   def load_some(*args):
     loaded = load(*args)
     return loaded.select(np.flatnonzero(keep(loaded)))
 
-  monkeypatch.setattr(experiment.prepared, "load", load_some)
+  monkeypatch.setattr(run.prepared, "load", load_some)
 
 
 def test_one_subject_only_is_refused(config, tmp_path, monkeypatch):
@@ -197,11 +198,11 @@ def test_a_class_without_a_clip_is_named(config, tmp_path, monkeypatch):
 
 def test_settings_of_a_sweep_leave_what_runs_of_their_own_would(config, tmp_path):
   config.sweep.learning_rate = (0.003, 0.03)
-  together = experiment.run(config, tmp_path / "sweep", quiet=True)
+  together = run.run(config, tmp_path / "sweep", quiet=True)
   assert list(together) == ["learning_rate=0.003", "learning_rate=0.03"]
   config.sweep.learning_rate = ()
   config.optimizer.learning_rate = 0.03
-  experiment.run(config, tmp_path / "alone", quiet=True)
+  run.run(config, tmp_path / "alone", quiet=True)
   point = tmp_path / "sweep" / "learning_rate=0.03"
   left = {path.name for path in (tmp_path / "alone").iterdir()} - {"checkpoints"}
   assert {path.name for path in point.iterdir()} == left
@@ -229,7 +230,7 @@ def test_a_setting_that_diverges_leaves_a_gap_and_a_code(config, tmp_path):
 
 
 def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monkeypatch, capsys):
-  build = learning.build_program
+  build = trainer.build_program
 
   def one_fold_explodes(*args):
     program = build(*args)
@@ -261,7 +262,7 @@ def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monke
 def test_values_of_a_sweep_that_cannot_be_are_named(config, tmp_path, field, values, says):
   config.sweep[field] = values
   with pytest.raises(errors.ConfigError, match=says):
-    experiment.run(config, tmp_path / "run", quiet=True)
+    run.run(config, tmp_path / "run", quiet=True)
   assert not (tmp_path / "run").exists()
 
 

@@ -7,8 +7,8 @@ import pytest
 from ml_collections import config_dict
 
 from configs import corpora
-from mer_jax import settings
 from mer_jax.errors import ConfigError
+from mer_jax.experiment import settings
 
 CONFIGS = sorted(
   path.stem

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from mer_jax import errors, evaluation, experiment, learning, settings, study, svm
+from mer_jax import errors, evaluation, svm
+from mer_jax.experiment import run, settings, trainer, variants
 
 
 @pytest.fixture
@@ -18,11 +19,11 @@ def config(data_dir):
 
 
 def test_leaves_what_svm_loso_says(config, tmp_path, capsys):
-  summary = experiment.run(config, tmp_path)
+  summary = run.run(config, tmp_path)
   said = capsys.readouterr().out
   assert "svm, cost 3.0, kernel rbf" in said
-  split = experiment.load_split(config)
-  frames = experiment.inputs.make("padded_frames", split.clips, num_frames=3, size=8)
+  split = run.load_split(config)
+  frames = run.inputs.make("padded_frames", split.clips, num_frames=3, size=8)
   scores = svm.loso(frames, split.labels, split.held_out, 3, kernel="rbf", cost=3.0)
   predictions = evaluation.read_csv(tmp_path / "predictions.csv")
   np.testing.assert_array_equal(predictions.prediction, scores.prediction)
@@ -34,9 +35,9 @@ def test_leaves_what_svm_loso_says(config, tmp_path, capsys):
 
 
 def test_a_finished_run_gives_the_same_again(config, tmp_path):
-  experiment.run(config, tmp_path, quiet=True)
+  run.run(config, tmp_path, quiet=True)
   before = (tmp_path / "predictions.csv").read_bytes()
-  experiment.run(config, tmp_path, quiet=True)
+  run.run(config, tmp_path, quiet=True)
   assert (tmp_path / "predictions.csv").read_bytes() == before
 
 
@@ -44,7 +45,7 @@ def test_a_finished_run_gives_the_same_again(config, tmp_path):
 def test_seeds_differ_only_where_something_is_drawn(config, tmp_path, balance, alike):
   config.seeds = 2
   config.model.balance = balance
-  experiment.run(config, tmp_path, quiet=True)
+  run.run(config, tmp_path, quiet=True)
   predictions = evaluation.read_csv(tmp_path / "predictions.csv")
   first, second = (predictions.probabilities[predictions.seed == seed] for seed in (0, 1))
   assert np.array_equal(first, second) == alike
@@ -63,23 +64,23 @@ def test_options_are_checked_before_anything_is_computed(config, tmp_path, field
   with config.unlocked():
     config.model[field] = value
   with pytest.raises(errors.ConfigError, match=says):
-    experiment.run(config, tmp_path / "run", quiet=True)
+    run.run(config, tmp_path / "run", quiet=True)
   assert not (tmp_path / "run").exists()
 
 
 def test_numbers_of_a_networks_training_cannot_be_swept(config, tmp_path):
   config.sweep.learning_rate = (0.1, 0.2)
   with pytest.raises(errors.ConfigError, match=r"variants\.field=model\.cost"):
-    experiment.run(config, tmp_path / "run", quiet=True)
+    run.run(config, tmp_path / "run", quiet=True)
 
 
 def test_its_own_options_are_variants(config, tmp_path):
   config.variants.field, config.variants.values = "model.cost", (1.0, 100.0)
-  found = study.run(config, tmp_path, quiet=True)
+  found = variants.run(config, tmp_path, quiet=True)
   assert set(found) == {"model.cost=1.0", "model.cost=100.0"}
   assert (tmp_path / "comparison.html").is_file()
 
 
 def test_a_network_in_its_place_is_still_a_network(config):
   config.model = {"name": "parallel_cnn_lstm"}
-  assert isinstance(learning.build_model(config, 3), learning.Network)
+  assert isinstance(trainer.build_model(config, 3), trainer.Network)

@@ -5,7 +5,8 @@ import csv
 import pytest
 
 from configs import table2
-from mer_jax import errors, experiment, learning, tables
+from mer_jax import errors
+from mer_jax.experiment import grid, run, trainer
 from mer_jax.report import published
 
 
@@ -44,11 +45,11 @@ def ran(three_corpora, tmp_path_factory):
     (workdir / "report.html").write_text("drawing every report takes longer than all rows")
 
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(experiment.reports, "write", write)
+    patch.setattr(run.reports, "write", write)
     config.corpora = ("smic",)
-    all_rows = tables.run(config, folder, quiet=True)
+    all_rows = grid.run(config, folder, quiet=True)
     config.show, config.corpora = EVERYWHERE, ("casme2", "samm", "smic")
-    return folder, all_rows, tables.run(config, folder, quiet=True)
+    return folder, all_rows, grid.run(config, folder, quiet=True)
 
 
 def test_every_row_runs(ran):
@@ -87,7 +88,7 @@ def test_each_mode_is_a_table_of_all_published_rows(mode):
   config = table2.get_config(mode)
   assert config.show == tuple(published.load("table2").rows)
   for row in config.rows.values():
-    learning.build_model(row, 3)
+    trainer.build_model(row, 3)
   large = mode == "full"
   assert (config.rows.micro_attention.input.size == 224) == large
   assert (config.rows.atnet_fusion.model.lstm_features == 512) == large

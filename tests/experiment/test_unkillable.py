@@ -18,7 +18,9 @@ import time
 
 import pytest
 
-from mer_jax import atomic, errors, settings, workdir
+from mer_jax import errors
+from mer_jax.experiment import settings, workdir
+from mer_jax.runtime import atomic
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 CHILD = """

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from mer_jax import settings, workdir
 from mer_jax.errors import WorkdirError
+from mer_jax.experiment import settings, workdir
 
 DATA = "a" * 64
 

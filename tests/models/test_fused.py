@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from mer_jax.models import conv_pool, convolution, layers, side_by_side
+from mer_jax.models import layers
+from mer_jax.models.layers import conv_pool, convolution, side_by_side
 
 # A part of the images as small as it gets is one image.
 TINY, DEFAULT = 1, side_by_side.PART_BYTES

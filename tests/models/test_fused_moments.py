@@ -17,8 +17,9 @@ from batching import (
 )
 from jax import lax
 
-from mer_jax.models import convolution, layers, side_by_side
-from mer_jax.models.conv_moments_pool import conv_moments_pool
+from mer_jax.models import layers
+from mer_jax.models.layers import convolution, side_by_side
+from mer_jax.models.layers.conv_moments_pool import conv_moments_pool
 
 TINY, DEFAULT = 1, side_by_side.PART_BYTES
 # Squares of sums over all places: the numbers are in the thousands.

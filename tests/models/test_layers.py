@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from mer_jax.models import convolution, layers
+from mer_jax.models import layers
+from mer_jax.models.layers import convolution
 
 KEY = jax.random.key(0)
 

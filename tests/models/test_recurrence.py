@@ -7,7 +7,7 @@ import pytest
 from batching import arguments_of, close, normal, of_all_folds, of_each_fold, over, scalar
 from jax import lax
 
-from mer_jax.models import projection, recurrence
+from mer_jax.models.layers import projection, recurrence
 
 T, B, H = 5, 3, 4
 

@@ -11,7 +11,7 @@ from multiply_adds import multiply_adds
 
 from mer_jax import models
 from mer_jax.errors import ConfigError
-from mer_jax.models import residual
+from mer_jax.models.layers import residual
 
 CHANNELS = (64, 128, 256, 512)
 

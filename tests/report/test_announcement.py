@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mer_jax import settings
+from mer_jax.experiment import settings
 from mer_jax.protocols import Split
 from mer_jax.report.announcement import announcement
 

@@ -12,7 +12,7 @@ from mer_jax.clips import FLOW_MAPS
 from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation.predictions import select
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import page, strips, table
+from mer_jax.report import page, score_table, strips
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -66,13 +66,13 @@ def test_a_whole_report(make_predictions, make_clips, make_workdir, seeds):
   before = {path.name: path.read_bytes() for path in workdir.iterdir()}
   found = written(workdir, clips=make_clips(run), remarks=["Synthetic data."])
   summary = summarise(run)
-  for row in table.rows(summary):
+  for row in score_table.rows(summary):
     for cell in row.cells:
       assert cell in found.text
-  (note,) = table.interval_note(summary)
+  (note,) = score_table.interval_note(summary)
   assert note in found.text
   for key in ("uf1", "uar", "accuracy"):
-    assert f"95 % interval {table.span(summary['pooled']['interval'][key])}" in found.text
+    assert f"95 % interval {score_table.span(summary['pooled']['interval'][key])}" in found.text
   for text in ("parallel_cnn_lstm on casme2 + smic", "Synthetic data.", "model.name", "cpu 1"):
     assert text in found.text
   assert ("Per seed" in found.text) == (len(seeds) > 1)
@@ -291,7 +291,7 @@ def test_a_gap_stands_before_every_number(make_predictions, make_clips, make_wor
   workdir = make_workdir(run)
   stopped_history(workdir, ALL_BUT_ONE)
   found = written(workdir, clips=make_clips(run), remarks=["Synthetic data."])
-  gap = table.gap(summarise(run))
+  gap = score_table.gap(summarise(run))
   assert "4 to 12 of 20 clips, in 2 of 2 seeds, have no prediction" in gap
   assert "casme2/sub00 (seed 0)" in gap
   text = " ".join(found.text.split())

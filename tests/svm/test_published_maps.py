@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_builders import build
-from mer_jax import evaluation, inputs, prepared, protocols, svm
+from mer_jax import evaluation, inputs, protocols, svm
+from mer_jax.clips import load_prepared
 
 ARCHIVE = pathlib.Path(__file__).parents[3] / "shared" / "real" / "flow4_casme2"
 
@@ -17,7 +18,7 @@ def split(tmp_path_factory):
     pytest.skip("the archive of real flow maps is not beside the checkout")
   data_dir = tmp_path_factory.mktemp("maps")
   build.build("megc2019_flow", ARCHIVE, data_dir)
-  return protocols.split("three_class", prepared.load("megc2019_flow", "maps", data_dir))
+  return protocols.split("three_class", load_prepared("megc2019_flow", "maps", data_dir))
 
 
 def scores_of(split, arrays) -> list[float]:

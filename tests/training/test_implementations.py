@@ -7,7 +7,7 @@ import pytest
 from problems import CASES, LARGER_CASES, problem
 
 from mer_jax import models
-from mer_jax.models import convolution
+from mer_jax.models.layers import convolution
 from mer_jax.training import losses
 
 FOLDS, BATCH = 2, 4

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from problems import CASES, problem, program
 
-from mer_jax import interrupts, training
+from mer_jax import training
 from mer_jax.errors import Interrupted, TrainingError
+from mer_jax.runtime import interrupts
 from mer_jax.training.fold import NEVER, Sums
 
 NAMES = tuple(f"casme2/sub{f:02d}" for f in range(5))

@@ -1,0 +1,1 @@
+"""The command line: reading arguments, printing, exit codes; the work is done elsewhere."""

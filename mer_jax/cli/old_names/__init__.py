@@ -1,0 +1,1 @@
+"""Entries of commands under their older module names; `mer_jax.__path__` leads here."""

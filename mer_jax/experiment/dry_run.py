@@ -1,0 +1,50 @@
+"""Dry run: several configs tried on a single clip each, before the first of them runs for hours."""
+
+import json
+from collections.abc import Iterable
+
+import jax
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import inputs
+from mer_jax.clips import Clips
+from mer_jax.errors import MerError
+from mer_jax.experiment import data, settings, trainer
+
+
+def check(named: Iterable[tuple[str, config_dict.ConfigDict]]) -> list[str]:
+  """Checks that the parts of configs fit together, on an input of a single clip.
+
+  Args:
+    named: configs with the names that an error is to call them by; "" for a nameless one.
+
+  Returns:
+    What must be known of the data of all of them, each sentence once.
+
+  Raises:
+    ConfigError, DataError, ProtocolError: one of them cannot run; says which.
+  """
+  loaded: dict[str, tuple[Clips, int]] = {}
+  remarks: dict[str, None] = {}
+  for name, config in named:
+    key = json.dumps([config.data.to_dict(), config.protocol.to_dict()])
+    try:
+      if key not in loaded:
+        split = data.load_split(config)
+        loaded[key] = split.clips.select(np.arange(1)), len(split.class_names)
+        remarks |= dict.fromkeys(split.remarks)
+      _build(config, *loaded[key])
+    except MerError as error:
+      raise type(error)(f"{name}: {error}" if name else str(error)) from error
+  return list(remarks)
+
+
+def _build(config: config_dict.ConfigDict, clip: Clips, num_classes: int) -> None:
+  """Everything between clips and training, on a single clip and without computing the model."""
+  model = trainer.build_model(config, num_classes)
+  clip = inputs.spot_apexes(config.data.apex, clip)
+  arrays = inputs.make(config.input.name, clip, **settings.options(config.input))
+  trainer.check_input(config, model, arrays)
+  if isinstance(model, trainer.Network):
+    jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))

@@ -1,0 +1,283 @@
+"""The fields of a config, each with its unit and default, and the check that a config has no other.
+
+Config files start from `default()` and change what their paper changes. The sections `input`,
+`model` and `protocol` take further fields, the options of what they name.
+"""
+
+import hashlib
+import json
+import math
+import os
+from typing import Any
+
+from ml_collections import config_dict
+
+from mer_jax.errors import ConfigError, unknown
+from mer_jax.experiment.selection import options as options_of_selection
+
+# Sections whose further fields are checked by the table that their `name` is looked up in.
+OPEN_SECTIONS = ("input", "model", "protocol")
+# Fields that say where and how, not what: they may differ between a run and its continuation. More
+# values of its variants add runs and change none.
+NOT_IDENTITY = (
+  "devices",
+  "data.data_dir",
+  "data.cache_dir",
+  "checkpoint",
+  "profile",
+  "training.fold_block",
+  "training.convolution",
+  "variants.values",
+  # Of a grid: its systems, which have workdirs of their own, and where their data come from.
+  "data_dir",
+  "cache_dir",
+  "corpora",
+  "show",
+  "systems",
+)
+
+
+def default() -> config_dict.ConfigDict:
+  """Every field with its default: the paper's training, on CASME II, three classes."""
+  config = config_dict.ConfigDict()
+  # First seed, an integer >= 0.
+  config.seed = 0
+  # How many seeds, counted up from the first; all of them train in one program.
+  config.seeds = 1
+  # Devices to spread the folds over; 0: all there are. A CPU is one, unless a number of its cores
+  # is asked for here.
+  config.devices = 0
+  # Whether to leave a trace of one chunk of epochs in the workdir, for Perfetto or XProf.
+  config.profile = False
+
+  config.data = config_dict.ConfigDict()
+  # Prepared datasets that are pooled.
+  config.data.datasets = ("casme2",)
+  # Config of the builder: frames48, frames128, SMIC's cameras frames48_vis ..., maps.
+  config.data.builder_config = "frames48"
+  # Where `python -m data_builders.build` put them.
+  config.data.data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+
+  # Apex of clips whose corpus gives none: midpoint of onset and offset, or divide_and_conquer.
+  config.data.apex = "midpoint"
+  # Folder in which computed inputs stay for further runs; empty: they do not.
+  config.data.cache_dir = ""
+
+  config.protocol = config_dict.ConfigDict()
+  # Which clips and classes: a name in mer_jax.protocols.
+  config.protocol.name = "three_class"
+  # Whether to go on when a corpus is not complete; the report then says so.
+  config.protocol.allow_incomplete = False
+
+  config.input = config_dict.ConfigDict()
+  # What the model sees: a name in mer_jax.inputs; its options stand beside it.
+  config.input.name = "padded_frames"
+
+  config.model = config_dict.ConfigDict()
+  # A name in mer_jax.models; its fields stand beside it.
+  config.model.name = "parallel_cnn_lstm"
+
+  config.optimizer = config_dict.ConfigDict()
+  # sgd or adam.
+  config.optimizer.name = "sgd"
+  # Step size.
+  config.optimizer.learning_rate = 0.01
+  # SGD's momentum; Adam's decay of the first moment.
+  config.optimizer.momentum = 0.9
+  # L2 added to the gradient.
+  config.optimizer.weight_decay = 0.0
+
+  # Steps after which the step size is multiplied by the rate below, again and again; 0: never.
+  config.optimizer.decay_steps = 0
+  # That factor.
+  config.optimizer.decay_rate = 0.1
+
+  config.training = config_dict.ConfigDict()
+  # Passes over the clips.
+  config.training.epochs = 100
+  # Clips in a step.
+  config.training.batch_size = 25
+  # shared: every fold sees the same batches; per_fold: every batch full; balanced: over-sampling.
+  config.training.schedule = "shared"
+  # none or class_weights (from each fold's own training clips).
+  config.training.balance = "none"
+  # Exponent of the focal loss; 0: plain cross-entropy.
+  config.training.focal_gamma = 0.0
+  # Epochs in one call of the program, and between two points of the learning curve.
+  config.training.chunk_epochs = 1
+  # Most folds trained side by side on a device; 0: automatic.
+  config.training.fold_block = 0
+  # How convolutions are computed: auto, fused, product or grouped, see
+  # mer_jax.models.layers.convolution.
+  config.training.convolution = "auto"
+
+  config.selection = options_of_selection.default()
+
+  # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
+  config.sweep = config_dict.ConfigDict()
+  # Instead of config.optimizer.learning_rate.
+  config.sweep.learning_rate = ()
+  # Instead of config.optimizer.momentum.
+  config.sweep.momentum = ()
+  # Instead of config.optimizer.weight_decay.
+  config.sweep.weight_decay = ()
+  # Instead of config.model.dropout.
+  config.sweep.dropout = ()
+  # Instead of config.training.focal_gamma.
+  config.sweep.focal_gamma = ()
+
+  # Values of any other field, which run one after another.
+  config.variants = config_dict.ConfigDict()
+  # The field with its section, as "model.branch"; empty: no variants.
+  config.variants.field = ""
+  # Its values, as ("cnn", "lstm").
+  config.variants.values = ()
+
+  config.checkpoint = config_dict.ConfigDict()
+  # Epochs between two checkpoints.
+  config.checkpoint.every_epochs = 10
+  # Checkpoints that stay on disk.
+  config.checkpoint.keep = 2
+  # Whether a run may go on although code has changed that its training reaches.
+  config.checkpoint.allow_changed_code = False
+  return config
+
+
+def grid() -> config_dict.ConfigDict:
+  """The fields of a grid of systems and corpora (mer_jax.experiment.grid), with defaults."""
+  config = config_dict.ConfigDict()
+  # These five hold for every system.
+  config.seed = 0
+  config.seeds = 1
+  config.devices = 0
+  config.data_dir = default().data.data_dir
+  config.allow_incomplete = False
+  # Folder in which computed inputs stay; empty: one in the workdir.
+  config.cache_dir = ""
+  # Prepared datasets, the columns; one that is not prepared is left out.
+  config.corpora = ("casme2", "samm", "smic")
+  # Names of the systems that run, in their order.
+  config.show = ()
+  # Which published numbers stand beside them: a name in mer_jax.report.published; empty: none.
+  config.published = ""
+  # A config of a run for each system; add_system puts it there.
+  config.systems = config_dict.ConfigDict()
+  return config
+
+
+def add_system(grid: config_dict.ConfigDict, name: str, config: config_dict.ConfigDict) -> None:
+  """Makes `config`, of a run, the next system of `grid`.
+
+  Fields that hold for all systems follow those of the grid from here on, also where the command
+  line changes them.
+  """
+  config.seed, config.seeds = grid.get_ref("seed"), grid.get_ref("seeds")
+  config.devices = grid.get_ref("devices")
+  config.data.data_dir = grid.get_ref("data_dir")
+  config.data.cache_dir = grid.get_ref("cache_dir")
+  config.protocol.allow_incomplete = grid.get_ref("allow_incomplete")
+  grid.systems[name] = config
+  grid.show = (*grid.show, name)
+
+
+def check(config: config_dict.ConfigDict) -> None:
+  """Checks names and ranges of everything that is not an option of an input, model or protocol.
+
+  Raises:
+    ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
+  """
+  # Here, so that reading a config, or finding a mistyped flag, needs no jax.
+  from mer_jax import inputs
+  from mer_jax.models.layers import convolution
+  from mer_jax.targets import single_class
+  from mer_jax.training import schedule
+
+  _check_fields(config, default(), "")
+  for name, least in (
+    ("seed", 0),
+    ("seeds", 1),
+    ("devices", 0),
+    ("training.epochs", 1),
+    ("training.batch_size", 1),
+    ("training.chunk_epochs", 1),
+    ("training.fold_block", 0),
+    ("training.focal_gamma", 0),
+    ("selection.inner_folds", 2),
+    ("selection.every_epochs", 1),
+    ("checkpoint.every_epochs", 1),
+    ("checkpoint.keep", 1),
+    ("optimizer.learning_rate", 0),
+    ("optimizer.momentum", 0),
+    ("optimizer.weight_decay", 0),
+    ("optimizer.decay_steps", 0),
+    ("optimizer.decay_rate", 0),
+  ):
+    value = field(config, name)
+    if not least <= value < math.inf:
+      raise ConfigError(f"config.{name} is {value}; it must be >= {least} and finite.")
+  for name, allowed in (
+    ("data.apex", inputs.APEXES),
+    ("training.schedule", schedule.SCHEDULES),
+    ("training.balance", single_class.BALANCES),
+    ("training.convolution", convolution.IMPLEMENTATIONS),
+  ):
+    if field(config, name) not in allowed:
+      raise ConfigError(unknown(f"config.{name}", field(config, name), allowed))
+  options_of_selection.check(config.selection)
+  if not config.data.datasets:
+    raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
+
+
+def field(config: config_dict.ConfigDict, dotted: str) -> Any:
+  """The value of a field given with its section, as "training.epochs"."""
+  value = config
+  for part in dotted.split("."):
+    value = value[part]
+  return value
+
+
+def options(section: config_dict.ConfigDict) -> dict[str, Any]:
+  """The fields of a section but its name."""
+  return {key: value for key, value in section.items() if key != "name"}
+
+
+def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:
+  """The config as plain JSON values."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+  """The flat fields ("training.epochs") of a JSON config that decide what a run computes."""
+  flat = _flatten(config, "")
+  return {
+    key: value
+    for key, value in flat.items()
+    if not any(key == name or key.startswith(name + ".") for name in NOT_IDENTITY)
+  }
+
+
+def digest(config: dict[str, Any]) -> str:
+  """sha256 of the identity of a JSON config, in hexadecimal."""
+  return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()
+
+
+def _check_fields(given, known, prefix: str) -> None:
+  is_open = prefix.rstrip(".") in OPEN_SECTIONS
+  for key in given:
+    if key not in known and not is_open:
+      raise ConfigError(unknown("config field", prefix + key, [prefix + k for k in known]))
+  for key, value in known.items():
+    if key not in given:
+      raise ConfigError(f"The config lacks the field {prefix}{key}; start from settings.default().")
+    if isinstance(value, config_dict.ConfigDict):
+      _check_fields(given[key], value, f"{prefix}{key}.")
+
+
+def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      flat |= _flatten(value, f"{prefix}{key}.")
+    else:
+      flat[prefix + key] = value
+  return flat

@@ -1,0 +1,277 @@
+"""The folder of a run: which config, code and data it belongs to."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+from typing import Any, NamedTuple
+
+from ml_collections import config_dict
+
+import mer_jax
+from mer_jax.errors import WorkdirError
+from mer_jax.experiment import settings
+from mer_jax.runtime import atomic
+
+_NAMED = 5  # definitions that a message names
+_PACKAGES = (
+  "jax",
+  "jaxlib",
+  "flax",
+  "optax",
+  "orbax-checkpoint",
+  "numpy",
+  "opencv-python-headless",
+  "scikit-learn",
+)
+_ROOT = pathlib.Path(mer_jax.__file__).resolve().parent
+
+
+class Origin(NamedTuple):
+  """What the results of a run come from.
+
+  Attributes:
+    fingerprint: sha256 of the clips with their labels and folds.
+    devices: a name for each device.
+    sources: digests of the code that the training reaches, see sources.digests; empty where the
+      code does not matter.
+  """
+
+  fingerprint: str
+  devices: list[str]
+  sources: dict[str, str]
+
+
+def examine(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
+  """Checks that `config` may run in the folder `path`; changes nothing.
+
+  Raises:
+    WorkdirError: the folder holds another run or other files, or cannot be read.
+  """
+  try:
+    if (path / "config.json").is_file():
+      _check_same(path, _read_json(path / "config.json"), settings.to_json(config))
+    elif path.exists() and any(not _half_claimed(file) for file in path.iterdir()):
+      raise WorkdirError(
+        f"{path} is not empty and holds no config.json, so it is not the workdir of a run. Give"
+        " --workdir a new folder."
+      )
+  except OSError as error:
+    raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+
+
+def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) -> None:
+  """Makes `path` this run's: writes environment.json and config.json, atomically.
+
+  Only for a config that has proved to fit together: a mistake leaves no workdir behind that would
+  then refuse the corrected command. environment.json keeps what was there when the run began; what
+  differs when it goes on is added under `resumed`. Temporary files of killed writers are removed.
+
+  Args:
+    path: the workdir, from `examine`.
+    config: resolved; config.json also gets its hash.
+    origin: data, devices and code.
+
+  Raises:
+    WorkdirError: an earlier part of this run used other data, or the folder cannot be written.
+  """
+  now = {**_environment(origin.devices), "data_fingerprint": origin.fingerprint}
+  try:
+    path.mkdir(parents=True, exist_ok=True)
+    environment = _earlier(path) if (path / "config.json").is_file() else None
+    if environment is None and (path / "config.json").is_file():
+      print(
+        f"warning: {path} lost its environment.json: whether the run began with this code and"
+        " these data cannot be checked.",
+        file=sys.stderr,
+      )
+    if environment:
+      _check_fingerprint(path, environment, origin.fingerprint)
+      _warn_of_packages(environment, now)
+    for file in path.rglob(".*.tmp-*"):
+      if atomic.is_abandoned(file):
+        file.unlink()
+  except OSError as error:
+    raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+  # config.json last: a folder that has it was claimed to the end.
+  environment = _continued(environment, now) if environment else now
+  environment = {**environment, "sources": origin.sources}
+  _write_json(path / "environment.json", environment)
+  write_config(path, config)
+
+
+def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool) -> None:
+  """Checks that a run in `path` may go on with the code of now.
+
+  Args:
+    path: the workdir.
+    sources: digests of the code that the training reaches.
+    allowed: go on in any case, with a warning (config.checkpoint.allow_changed_code).
+
+  Raises:
+    WorkdirError: code that an unfinished run has trained with differs; says which.
+  """
+  environment = _earlier(path) if (path / "config.json").is_file() else None
+  if environment is None:
+    return
+  before = environment.get("sources") or {}
+  # A definition that is new can matter only through one that was there and now names it.
+  differs = [
+    f"{name} ({'changed' if name in sources else 'not reached any more'})"
+    for name in before
+    if before[name] != sources.get(name)
+  ]
+  if not differs and before:
+    return
+  named = ", ".join(differs[:_NAMED]) + ", ..." * (len(differs) > _NAMED)
+  commit = environment.get("git_commit", "unknown")
+  message = (
+    f"{path} holds an unfinished run of another version of the code (mer_jax"
+    f" {environment.get('mer_jax')}, commit {commit}; now {mer_jax.__version__}, commit"
+    f" {_git_commit()}). What its training reaches differs in"
+    f" {named or 'unknown parts: that version kept no digests'}"
+  )
+  if allowed:
+    print(f"warning: {message}; it goes on all the same.", file=sys.stderr)
+    return
+  raise WorkdirError(
+    f"{message}. Its results would be those of neither version. Use a new --workdir, or go back to"
+    f" the code of that run{f': git checkout {commit}' if _is_clean(commit) else ''}, or go on all"
+    " the same with --config.checkpoint.allow_changed_code=True."
+  )
+
+
+def check_data(path: pathlib.Path, fingerprint: str) -> None:
+  """Raises WorkdirError if the run in `path` was made on other data than `fingerprint` is of."""
+  if environment := _earlier(path):
+    _check_fingerprint(path, environment, fingerprint)
+
+
+def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
+  """Writes `config`, resolved, and its hash as config.json in the folder `path`, atomically.
+
+  Raises:
+    WorkdirError: the folder cannot be written.
+  """
+  content = settings.to_json(config)
+  _write_json(path / "config.json", {"hash": settings.digest(content), "config": content})
+
+
+def _half_claimed(file: pathlib.Path) -> bool:
+  """Whether a claim that was killed before its end may have left `file`."""
+  return file.name == "environment.json" or atomic.is_abandoned(file)
+
+
+def _read_json(file: pathlib.Path) -> dict[str, Any]:
+  try:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+      raise ValueError("it is no object")
+  except ValueError as error:  # also of text that is not UTF-8
+    raise WorkdirError(f"{file} is damaged ({error}). Use a new --workdir.") from error
+  return content
+
+
+def _write_json(file: pathlib.Path, content: dict[str, Any]) -> None:
+  atomic.write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+def _earlier(path: pathlib.Path) -> dict[str, Any] | None:
+  """environment.json of a claimed folder, unless somebody removed it."""
+  file = path / "environment.json"
+  return _read_json(file) if file.is_file() else None
+
+
+def _check_same(path: pathlib.Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+  old_fields, new_fields = settings.identity(old.get("config", {})), settings.identity(new)
+  differs = [
+    f"{key}: {old_fields.get(key, 'absent')!r} there, {new_fields.get(key, 'absent')!r} now"
+    for key in sorted({*old_fields, *new_fields})
+    if old_fields.get(key, "absent") != new_fields.get(key, "absent")
+  ]
+  if differs:
+    raise WorkdirError(
+      f"{path} holds a run of another config ({'; '.join(differs)}). Use a new --workdir, or the"
+      " config of that run."
+    )
+
+
+def _check_fingerprint(path: pathlib.Path, environment: dict[str, Any], fingerprint: str) -> None:
+  before = environment.get("data_fingerprint")
+  if before != fingerprint:
+    raise WorkdirError(
+      f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
+      f" {fingerprint[:12]}...). Use a new --workdir, or put the prepared data back."
+    )
+
+
+def _warn_of_packages(there: dict[str, Any], now: dict[str, Any]) -> None:
+  before = there.get("packages", {})
+  differs = [
+    f"{name} {before.get(name, 'absent')} there, {version} now"
+    for name, version in now["packages"].items()
+    if before.get(name) != version
+  ]
+  if differs:
+    print(
+      f"warning: the run began with other packages ({'; '.join(differs)}); the last bits of its"
+      " results may be others than without the change.",
+      file=sys.stderr,
+    )
+
+
+def _continued(environment: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+  """`environment` with what is now other than when the run last began or went on."""
+  resumed = environment.get("resumed", [])
+  facts = {**environment, **{k: v for entry in resumed for k, v in entry.items()}}
+  # Every start has a time and a command of its own; alone they say nothing.
+  if all(facts.get(k) == v for k, v in now.items() if k not in ("time", "command")):
+    return environment
+  differs = {k: v for k, v in now.items() if facts.get(k) != v}
+  return {**environment, "resumed": [*resumed, differs]}
+
+
+def _environment(devices: list[str]) -> dict[str, Any]:
+  return {
+    "mer_jax": mer_jax.__version__,
+    "git_commit": _git_commit(),
+    "python": platform.python_version(),
+    "platform": platform.platform(),
+    "packages": {name: _version(name) for name in _PACKAGES},
+    "devices": devices,
+    "cpu_cores": os.cpu_count(),
+    "command": " ".join(sys.argv),
+    "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+  }
+
+
+def _version(package: str) -> str:
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    return "not installed"
+
+
+def _git_commit() -> str:
+  """The commit of the checkout that the package runs from, with "-dirty" where files differ."""
+  if not (_ROOT.parent / ".git").exists():
+    return "not a checkout"
+  try:
+    described = subprocess.run(
+      ["git", "-C", str(_ROOT.parent), "describe", "--always", "--dirty", "--abbrev=40"],
+      capture_output=True,
+      text=True,
+      timeout=20,
+      check=True,
+    )
+  except (OSError, subprocess.SubprocessError):
+    return "unknown"
+  return described.stdout.strip()
+
+
+def _is_clean(commit: str) -> bool:
+  return " " not in commit and commit != "unknown" and not commit.endswith("-dirty")

@@ -1,0 +1,79 @@
+"""Pooling without reduce_window, whose gradient is slow on CPUs."""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+
+def max_pool(x: jax.Array, window: Sequence[int], padding: int = 0) -> jax.Array:
+  """Max over windows that do not overlap (stride = window).
+
+  Args:
+    x: float [B, *spatial, C].
+    window: one size per spatial axis; cut to the axis where that is shorter.
+    padding: places of -inf on either side of every spatial axis.
+
+  Returns:
+    float [B, *out, C], out = (size + 2 padding) // window; what is left over is dropped.
+  """
+  if padding:
+    around = ((0, 0), *((padding, padding),) * len(window), (0, 0))
+    x = jnp.pad(x, around, constant_values=-jnp.inf)
+  # Axis by axis and place by place: the gradient of jnp.max over a window costs twice as much.
+  for axis, size in reversed(list(enumerate(window, 1))):
+    places = _windows(x, axis, size)
+    x = functools.reduce(
+      jnp.maximum,
+      [lax.index_in_dim(places, i, axis + 1, False) for i in range(places.shape[axis + 1])],
+    )
+  return x
+
+
+def max_pool_overlapping(x: jax.Array, window: int, stride: int) -> jax.Array:
+  """Max over windows that may overlap, as Caffe has it: without padding, and nothing is left over.
+
+  Args:
+    x: float [B, *spatial, C].
+    window, stride: along every spatial axis, the stride no longer than the window, of which the
+      last may reach beyond the end.
+
+  Returns:
+    float [B, *out, C], out = ceil((size - window) / stride) + 1.
+
+  Raises:
+    ValueError: an axis is too short for a single window.
+  """
+  for axis in range(1, x.ndim - 1):
+    size = x.shape[axis]
+    out = -((window - size) // stride) + 1
+    if out < 1:
+      raise ValueError(f"max_pool_overlapping: axis {axis} of {x.shape} is too short for {window}.")
+    reach = (out - 1) * stride + window
+    x = lax.pad(
+      x,
+      np.array(-np.inf, x.dtype),
+      [(0, reach - size if a == axis else 0, 0) for a in range(x.ndim)],
+    )
+    ends = [i + (out - 1) * stride + 1 for i in range(window)]
+    slices = [lax.slice_in_dim(x, i, end, stride, axis) for i, end in enumerate(ends)]
+    x = functools.reduce(jnp.maximum, slices)
+  return x
+
+
+def avg_pool(x: jax.Array, window: Sequence[int]) -> jax.Array:
+  """Mean over windows that do not overlap; shapes as in `max_pool` without padding."""
+  for axis, size in reversed(list(enumerate(window, 1))):
+    x = _windows(x, axis, size).mean(axis=axis + 1)
+  return x
+
+
+def _windows(x: jax.Array, axis: int, size: int) -> jax.Array:
+  """Splits `axis` into (windows, places in a window), dropping what is left over."""
+  size = min(size, x.shape[axis])
+  count = x.shape[axis] // size
+  x = lax.slice_in_dim(x, 0, count * size, axis=axis)
+  return x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])

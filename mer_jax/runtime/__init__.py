@@ -1,0 +1,1 @@
+"""Runtime: several processes, signals, atomic files, progress."""
