@@ -9,7 +9,15 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # The demo's corpus, prepared data and results.
 DEMO := demo
 
-.PHONY: install demo test clean
+.PHONY: help install demo test test-fast lint clean
+
+help:
+	@echo "  make install    the package with its tests in $(VENV)"
+	@echo "  make demo       a synthetic corpus, an experiment on it, and its report"
+	@echo "  make test       linter, types and all tests"
+	@echo "  make test-fast  linter, types and the tests of changed packages, without the slow ones"
+	@echo "  make lint       linter, formatter and types alone"
+	@echo "  make clean      remove $(VENV) and the cache of compiled programs"
 
 install: $(STAMP)
 
@@ -25,13 +33,18 @@ demo: $(STAMP)
 	$(BIN)/python -m mer_jax.main --config=configs/demo.py:casme2 --workdir=$(DEMO)/run \
 	  --config.data.data_dir=$(DEMO)/data
 
-test: $(STAMP)
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check
+
+test: lint
 	@# A file's tests stay on one worker: several files make something slow once and look at it often.
 	@# In the order of tests/conftest.py: by default files of few tests, some of them long, come last.
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-fast: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --changed
 
 clean:
 	rm -rf $(VENV) .cache

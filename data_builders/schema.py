@@ -1,4 +1,4 @@
-"""The features of one prepared example; `mer_jax.prepared` reads them back into Clips."""
+"""The features of one prepared example; `mer_jax.clips` reads them back into Clips."""
 
 import numpy as np
 import tensorflow_datasets as tfds

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 
 # Tests compile much and compute little: a program that is not optimised is ready in a third of the
 # time. Before jax is imported, and for every process that a test starts.
@@ -27,10 +28,46 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 # Files that take a minute and more. They come first, so that two workers end at about one time.
 LONG = ("test_engine.py", "test_readme.py", "test_table2.py", "test_unkillable.py", "test_demo.py")
+ROOT = pathlib.Path(__file__).parents[1]
+# Folders of tests by the packages they are about, where the names differ.
+ABOUT = {"builders": "data_builders", "synthetic": "data_builders", "docs": "", "benchmarks": ""}
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+  parser.addoption(
+    "--changed",
+    action="store_true",
+    help="only tests of packages that differ from the last commit but one, and of the outline",
+  )
+
+
+def pytest_collection_modifyitems(config, items):
   items.sort(key=lambda item: item.path.name not in LONG)
+  if config.getoption("--changed"):
+    changed = changed_packages()
+    kept = [item for item in items if is_about(item.path, changed)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def changed_packages() -> set[str]:
+  """ "training", "data_builders", "tests/training": of files that differ from HEAD~1."""
+  listed = subprocess.run(
+    ["git", "-C", str(ROOT), "diff", "--name-only", "HEAD~1"], capture_output=True, text=True
+  )
+  parts = [pathlib.PurePosixPath(name).parts for name in listed.stdout.splitlines()]
+  packages = {part[1] for part in parts if part[0] == "mer_jax" and len(part) > 2}
+  packages |= {part[0] for part in parts if part[0] in ("data_builders", "configs")}
+  return packages | {"/".join(part[:2]) for part in parts if part[0] == "tests"}
+
+
+def is_about(path: pathlib.Path, changed: set[str]) -> bool:
+  folder = path.relative_to(ROOT).parts
+  if folder[0] == "data_builders":
+    return "data_builders" in changed
+  about = ABOUT.get(folder[1], folder[1])
+  of_outline = path.name in ("test_layering.py", "test_project_files.py")
+  return of_outline or about in changed or f"tests/{folder[1]}" in changed
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -41,12 +41,12 @@ class Audit(NamedTuple):
   @property
   def exit_code(self) -> int:
     """0, or the lowest of the codes above that holds."""
-    found = {verdict.verdict for verdict in self.verdicts}
+    verdicts = {verdict.verdict for verdict in self.verdicts}
     if self.coverage.problems:
       return COVERAGE_WRONG
-    if audit_claims.UNEXPLAINED in found:
+    if audit_claims.UNEXPLAINED in verdicts:
       return CLAIM_UNEXPLAINED
-    return CLAIM_MISNAMED if audit_claims.MISNAMED in found else 0
+    return CLAIM_MISNAMED if audit_claims.MISNAMED in verdicts else 0
 
 
 def examine(
@@ -83,9 +83,9 @@ def examine(
     if any(len(logs) > 1 for _, logs, _ in read):
       raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
     parts = [logs[0] for _, logs, _ in read]
-    remarks = [remark for *_, told in read for remark in told]
+    remarks = [remark for *_, notes in read for remark in notes]
     read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], remarks)]
-  return [_audit(name, logs, told, protocol, claims, split) for name, logs, told in read]
+  return [_audit(name, logs, notes, protocol, claims, split) for name, logs, notes in read]
 
 
 def _read(
@@ -107,16 +107,18 @@ def _read(
     log = megc_log.read_megc_log(path, names)
     return [log], list(log.remarks)
   predictions = read_csv(path)
-  there = made(predictions)
-  if not there.any():
+  predicted = made(predictions)
+  if not predicted.any():
     raise DataError(f"No clip in {path} has a prediction, so there is nothing to audit.")
-  told = [f"{int((~there).sum())} rows without a prediction are left out."] * (not there.all())
+  notes = [f"{int((~predicted).sum())} rows without a prediction are left out."] * (
+    not predicted.all()
+  )
   if folds.held_out(predictions.dataset, predictions.subject, predictions.fold) != folds.SUBJECT:
-    told.append(
+    notes.append(
       "Its folds are no subjects; those of a log are: a mean over folds is one over subjects here."
     )
-  seeds = np.unique(predictions.seed[there])
-  return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], told
+  seeds = np.unique(predictions.seed[predicted])
+  return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], notes
 
 
 def _is_csv(path: pathlib.Path) -> bool:
@@ -131,10 +133,10 @@ def _is_csv(path: pathlib.Path) -> bool:
 def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
   """The classes of a protocol, which for some depend on the corpus that the log begins with."""
   official = protocols.OFFICIAL[protocol]
-  choices = {tuple(versions[0].counts) for versions in official.values()}
-  if len(choices) == 1:
-    return choices.pop()
-  every = list(dict.fromkeys(name for names in sorted(choices) for name in names))
+  selections = {tuple(versions[0].counts) for versions in official.values()}
+  if len(selections) == 1:
+    return selections.pop()
+  every = list(dict.fromkeys(name for names in sorted(selections) for name in names))
   first = megc_log.read_megc_log(path, every).dataset[0]
   if first not in official:
     raise DataError(f"{path}: " + unknown(f"corpus in {protocol}", str(first), official))
@@ -144,7 +146,7 @@ def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
 def _audit(
   name: str,
   logs: Sequence[Log],
-  told: Sequence[str],
+  notes: Sequence[str],
   protocol: str,
   claims: Sequence[audit_claims.Claim],
   split: protocols.Split | None,
@@ -154,6 +156,6 @@ def _audit(
     claims = [c._replace(over=FULL) if c.over == corpora[0] else c for c in claims]
   values = audit_formulas.values(logs)
   verdicts = audit_claims.judge(claims, values)
-  remarks = [*told, *audit_claims.remarks(verdicts)]
+  remarks = [*notes, *audit_claims.remarks(verdicts)]
   coverage = audit_coverage.examine(logs[0], protocol, split)
   return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(remarks))

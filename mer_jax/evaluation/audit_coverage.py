@@ -59,8 +59,8 @@ def examine(log: Log, protocol: str, split: Split | None = None) -> Coverage:
   remarks = []
   drawn = split is not None and bool(np.all(split.clips.synthetic))
   if protocol in OFFICIAL and not drawn:
-    found, told = _official(log, protocol)
-    problems, remarks = problems + found, remarks + told
+    listed, notes = _official(log, protocol)
+    problems, remarks = problems + listed, remarks + notes
   if split is not None:
     problems += _clip_by_clip(log, split)
     remarks += [
@@ -134,14 +134,14 @@ def _contradictions(log: Log, protocol: str) -> list[Problem]:
 
 def _official(log: Log, protocol: str) -> tuple[list[Problem], list[str]]:
   official = OFFICIAL[protocol]
-  there = np.unique(log.dataset).tolist()
+  present = np.unique(log.dataset).tolist()
   problems = [
     Problem("corpus", errors.unknown(f"corpus in {protocol}", d, official).rstrip("."))
-    for d in there
+    for d in present
     if d not in official
   ]
   remarks = []
-  for dataset in official if protocol in COMPOSITES else [d for d in there if d in official]:
+  for dataset in official if protocol in COMPOSITES else [d for d in present if d in official]:
     inside = np.flatnonzero(log.dataset == dataset)
     if not len(inside):
       problems.append(Problem("missing", f"{dataset}: no clip; {protocol} is over all its corpora"))
@@ -153,9 +153,9 @@ def _official(log: Log, protocol: str) -> tuple[list[Problem], list[str]]:
       continue
     labels = {key: int(k) for key, k in zip(_keys(log), log.label, strict=True)}  # doubles once
     names = sorted({_keys(log)[n] for n in inside})
-    found = [labels[name] for name in names]
-    version = completeness.nearest(official[dataset], found)
-    parts = completeness.difference(version, names, found)
+    listed = [labels[name] for name in names]
+    version = completeness.nearest(official[dataset], listed)
+    parts = completeness.difference(version, names, listed)
     if parts:
       problems.append(Problem("counts", f"{dataset}: {'; '.join(parts)}"))
     else:
@@ -171,8 +171,8 @@ def _clip_by_clip(log: Log, split: Split) -> list[Problem]:
     )
   names, clips = list(split.class_names), split.clips
   expected = {clips.name(n): int(split.labels[n]) for n in range(len(split.labels))}
-  found = set(_keys(log))
-  missing = [name for name in expected if name not in found]
+  listed = set(_keys(log))
+  missing = [name for name in expected if name not in listed]
   owners = defaultdict(list)
   for name in missing:
     owners[name.split("/")[0], name.rsplit("/", 1)[1]].append(name)

@@ -80,8 +80,8 @@ def check_same_clips(parts: list[Predictions]) -> None:
 
 def scored(table: ClipTable) -> ClipTable:
   """Without the seeds that predicted nothing, and without the clips that no seed predicted."""
-  there = table.prediction != NO_PREDICTION
-  return rows(table, there.any(axis=0), there.any(axis=1))
+  predicted = table.prediction != NO_PREDICTION
+  return rows(table, predicted.any(axis=0), predicted.any(axis=1))
 
 
 def rows(table: ClipTable, clips: np.ndarray, seeds: np.ndarray | slice = slice(None)) -> ClipTable:
@@ -129,9 +129,9 @@ def by_subject(table: ClipTable) -> BySubject:
   """Counts the predictions of each subject apart; their sum over F are the pooled counts."""
   owner, k = subject_ids(table), len(table.class_names)
   s, f = len(table.seeds), int(owner.max()) + 1 if len(owner) else 0
-  there = table.prediction != NO_PREDICTION
+  predicted = table.prediction != NO_PREDICTION
   place = (np.arange(s)[:, None] * f + owner) * k + table.label
-  flat = (place * k + table.prediction)[there]
+  flat = (place * k + table.prediction)[predicted]
   counts = np.bincount(flat, minlength=s * f * k * k).reshape(s, f, k, k)
   first = np.unique(owner, return_index=True)[1]
   return BySubject(table.dataset[first], counts)

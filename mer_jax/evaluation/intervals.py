@@ -105,11 +105,11 @@ def pooled(weights: np.ndarray, confusions: np.ndarray) -> dict[str, np.ndarray]
   """
   s, f, k, _ = confusions.shape
   columns = confusions.transpose(1, 0, 2, 3).reshape(f, -1).astype(np.float64)
-  found = []
+  parts = []
   for block in np.array_split(weights, math.ceil(len(weights) * s * k * k / _BLOCK)):
     values = single_class.score_arrays((block @ columns).reshape(-1, s, k, k))
-    found.append({name: np.nanmean(each, axis=1) for name, each in values.items()})
-  return {name: np.concatenate([part[name] for part in found]) for name in single_class.SCORES}
+    parts.append({name: np.nanmean(each, axis=1) for name, each in values.items()})
+  return {name: np.concatenate([part[name] for part in parts]) for name in single_class.SCORES}
 
 
 def ends(values: np.ndarray, dataset: np.ndarray, level: float) -> list[float]:

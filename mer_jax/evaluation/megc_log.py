@@ -123,11 +123,11 @@ def read_megc_log(path: str | os.PathLike[str], class_names: Sequence[str] = CLA
 
 def log_of(predictions: Predictions) -> Log:
   """The clips of one seed that have a prediction, as a log; `line` counts them from 1."""
-  there = select(predictions, made(predictions))
+  predicted = select(predictions, made(predictions))
   return Log(
-    *(np.asarray(field) for field in there[1:6]),
-    line=np.arange(1, len(there.clip) + 1),
-    class_names=there.class_names,
+    *(np.asarray(field) for field in predicted[1:6]),
+    line=np.arange(1, len(predicted.clip) + 1),
+    class_names=predicted.class_names,
   )
 
 
@@ -216,11 +216,11 @@ def _class(word: str, class_names: Sequence[str]) -> int:
 def _empty_folds(
   headers: dict[tuple[str, str], int], rows: Sequence[tuple[str, str, str, int, int, int]]
 ) -> list[str]:
-  there = {row[:2] for row in rows}
+  predicted = {row[:2] for row in rows}
   return [
     f"line {line}: {' '.join(fold)} has no clip."
     for fold, line in headers.items()
-    if fold not in there
+    if fold not in predicted
   ]
 
 

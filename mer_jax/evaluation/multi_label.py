@@ -120,8 +120,8 @@ def _dataset_mean(
   parts = [(labels[owner == d], predictions[owner == d]) for d in np.unique(owner)]
   means: dict[str, dict[str, float | None]] = {}
   for convention, absent in CONVENTIONS.items():
-    shown = np.stack([f1(truth, said, absent) for truth, said in parts])
-    not_shown = np.stack([f1(~truth, ~said, absent) for truth, said in parts])
+    shown = np.stack([f1(truth, predicted, absent) for truth, predicted in parts])
+    not_shown = np.stack([f1(~truth, ~predicted, absent) for truth, predicted in parts])
     macro = _mean(np.stack([shown, not_shown]), axis=0)
     means[convention] = {
       name: _number(_mean(_mean(values, axis=1), axis=0))
@@ -132,9 +132,9 @@ def _dataset_mean(
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:
   """The mean along `axis` of what is no NaN; NaN where nothing is."""
-  there = ~np.isnan(values)
-  total = np.where(there, values, 0).sum(axis=axis)
-  return np.where(there.any(axis=axis), total / np.maximum(there.sum(axis=axis), 1), np.nan)
+  known = ~np.isnan(values)
+  total = np.where(known, values, 0).sum(axis=axis)
+  return np.where(known.any(axis=axis), total / np.maximum(known.sum(axis=axis), 1), np.nan)
 
 
 def _number(value: np.ndarray) -> float | None:

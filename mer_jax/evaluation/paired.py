@@ -101,18 +101,19 @@ def _matched(a: ClipTable, b: ClipTable) -> tuple[np.ndarray, np.ndarray, np.nda
 
   Seeds are repeated up to the least common multiple, which leaves the mean over them as it is.
   """
-  one, other = by_subject(a), by_subject(b)
+  reference, other = by_subject(a), by_subject(b)
   columns = math.lcm(len(a.seeds), len(b.seeds))
   first, second = (
-    np.tile(part.confusions, (columns // len(part.confusions), 1, 1, 1)) for part in (one, other)
+    np.tile(part.confusions, (columns // len(part.confusions), 1, 1, 1))
+    for part in (reference, other)
   )
-  return one.dataset, first, second
+  return reference.dataset, first, second
 
 
 def _gap(weights: np.ndarray, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
   """The scores of `second` minus those of `first`, [R], for R weightings of the subjects."""
-  one, other = intervals.pooled(weights, first), intervals.pooled(weights, second)
-  return {name: other[name] - one[name] for name in single_class.SCORES}
+  reference, other = intervals.pooled(weights, first), intervals.pooled(weights, second)
+  return {name: other[name] - reference[name] for name in single_class.SCORES}
 
 
 def _exchanged(first: np.ndarray, second: np.ndarray, permutations: int) -> dict[str, np.ndarray]:

@@ -63,13 +63,13 @@ def chance(table: ClipTable, permutations: int = 1000) -> dict[str, dict[str, An
     "clips": np.unique(table.dataset, return_inverse=True)[1],
     "subjects": subject_ids(table),
   }
-  found = {}
+  chance_scores = {}
   for scheme in SCHEMES:
     shuffled = _shuffled(table, groups[scheme], permutations)
-    found[scheme] = {
+    chance_scores[scheme] = {
       name: _against(float(observed[name][0]), shuffled[name]) for name in single_class.SCORES
     }
-  return found
+  return chance_scores
 
 
 def _against(observed: float, shuffled: np.ndarray) -> dict[str, float]:
@@ -99,8 +99,8 @@ def _scores(table: ClipTable, labels: np.ndarray) -> dict[str, np.ndarray]:
   """The pooled scores, float64 [R], mean over the seeds, were the labels `labels`, int [R, N]."""
   k, (s, n) = len(table.class_names), table.prediction.shape
   # [N, S, K]; a clip without a prediction is no class. float32 counts clips exactly to 2^24.
-  said = (table.prediction.T[:, :, None] == np.arange(k)).astype(np.float32).reshape(n, -1)
+  predicted = (table.prediction.T[:, :, None] == np.arange(k)).astype(np.float32).reshape(n, -1)
   truth = (labels == np.arange(k)[:, None, None]).astype(np.float32)
-  counts = np.einsum("krn,nc->rkc", truth, said, optimize=True).reshape(-1, k, s, k)
+  counts = np.einsum("krn,nc->rkc", truth, predicted, optimize=True).reshape(-1, k, s, k)
   values = single_class.score_arrays(counts.swapaxes(1, 2))
   return {name: each.mean(axis=1) for name, each in values.items()}

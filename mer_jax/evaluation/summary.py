@@ -136,8 +136,8 @@ def _missing(predictions: Predictions) -> list[dict[str, Any]]:
 
 
 def _confusion(predictions: Predictions) -> np.ndarray:
-  there = select(predictions, made(predictions))
-  return single_class.confusion(there.label, there.prediction, len(there.class_names))
+  predicted = select(predictions, made(predictions))
+  return single_class.confusion(predicted.label, predicted.prediction, len(predicted.class_names))
 
 
 def _fold_confusions(predictions: Predictions) -> np.ndarray:
@@ -149,8 +149,8 @@ def _fold_confusions(predictions: Predictions) -> np.ndarray:
 
 def _dataset_table(parts: list[Predictions], subjects: BySubject, dataset: str) -> dict[str, Any]:
   inside = [select(part, part.dataset == dataset) for part in parts]
-  chosen = subjects.dataset == dataset
-  own = BySubject(subjects.dataset[chosen], subjects.confusions[:, chosen])
+  inside_dataset = subjects.dataset == dataset
+  own = BySubject(subjects.dataset[inside_dataset], subjects.confusions[:, inside_dataset])
   return {**_table(inside, own), "majority": _majority(inside)}
 
 
@@ -183,11 +183,11 @@ def _table(parts: list[Predictions], subjects: BySubject) -> dict[str, Any]:
 
 
 def _interval(subjects: BySubject) -> dict[str, Any] | None:
-  found = intervals.intervals(subjects) if len(subjects.dataset) else None
-  if found is None:
+  scores = intervals.intervals(subjects) if len(subjects.dataset) else None
+  if scores is None:
     return None
   facts = {"resamples": intervals.RESAMPLES, "subjects": len(subjects.dataset)}
-  return {**found, "level": intervals.LEVEL, **facts}
+  return {**scores, "level": intervals.LEVEL, **facts}
 
 
 def _support(parts: list[Predictions]) -> np.ndarray:

@@ -148,7 +148,7 @@ def _predictions(
   path: pathlib.Path, config: config_dict.ConfigDict, split: protocols.Split
 ) -> list[np.ndarray] | None:
   """float32 [S, N, K] of each result of a finished run; None where one is absent or other."""
-  found = []
+  arrays = []
   for result in sweep.results(config):
     folder = path / result.name
     if not (folder / "config.json").is_file():
@@ -161,8 +161,8 @@ def _predictions(
     shape = len(trainer.seeds(config)), len(split.labels), len(split.class_names)
     if predictions.probabilities.shape != (shape[0] * shape[1], shape[2]):
       return None
-    found.append(predictions.probabilities.reshape(shape))
-  return found
+    arrays.append(predictions.probabilities.reshape(shape))
+  return arrays
 
 
 def _report_again(

@@ -209,8 +209,8 @@ def _check_fingerprint(path: pathlib.Path, environment: dict[str, Any], fingerpr
     )
 
 
-def _warn_of_packages(there: dict[str, Any], now: dict[str, Any]) -> None:
-  before = there.get("packages", {})
+def _warn_of_packages(environment: dict[str, Any], now: dict[str, Any]) -> None:
+  before = environment.get("packages", {})
   differs = [
     f"{name} {before.get(name, 'absent')} there, {version} now"
     for name, version in now["packages"].items()

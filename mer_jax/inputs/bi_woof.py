@@ -85,11 +85,11 @@ def _of_blocks(clips: Clips, blocks: int, method: str, head_motion: str) -> dict
   fine = np.empty((len(clips), blocks**2, 2, FINE))
   strains = np.empty((len(clips), blocks**2))
   with progress(len(clips), "optical flow", "clip") as bar:
-    for some in batches([1] * len(clips)):
-      onsets = clips.frames[clips.starts[some] + clips.onset[some], ..., 0]
-      apexes = clips.frames[clips.starts[some] + clips.apex[some], ..., 0]
-      found = on_all_cores(of_one, between(onsets, apexes, method))
-      for n, (histograms, of_strain) in zip(some, found, strict=True):
+    for batch in batches([1] * len(clips)):
+      onsets = clips.frames[clips.starts[batch] + clips.onset[batch], ..., 0]
+      apexes = clips.frames[clips.starts[batch] + clips.apex[batch], ..., 0]
+      measured = on_all_cores(of_one, between(onsets, apexes, method))
+      for n, (histograms, of_strain) in zip(batch, measured, strict=True):
         fine[n], strains[n] = histograms, of_strain
-      bar.update(len(some))
+      bar.update(len(batch))
   return {"fine": fine, "strain": strains}

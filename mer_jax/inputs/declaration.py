@@ -81,13 +81,13 @@ def declaration(function: Callable[..., Any]) -> Declaration:
   Raises:
     ConfigError: the function declares nothing.
   """
-  found = getattr(function, "declaration", None)
-  if found is None:
+  declared = getattr(function, "declaration", None)
+  if declared is None:
     raise errors.ConfigError(
       f"The input {getattr(function, '__name__', function)!r} does not declare what it reads and"
       " gives; decorate it with mer_jax.inputs.declaration.declares."
     )
-  return found
+  return declared
 
 
 def _options_of(function: Callable[..., Any]) -> tuple[str, ...]:

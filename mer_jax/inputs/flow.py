@@ -81,10 +81,10 @@ def flow(
   def maps() -> dict[str, np.ndarray]:
     image = np.empty((len(clips), size, size, 3), np.float32)
     with progress(len(clips), "optical flow", "clip") as bar:
-      for some in batches([1] * len(clips)):
-        pairs = clips.frames[onsets[some], ..., 0], clips.frames[apexes[some], ..., 0]
-        image[some] = maps_between(*pairs, size, method, head_motion)
-        bar.update(len(some))
+      for batch in batches([1] * len(clips)):
+        pairs = clips.frames[onsets[batch], ..., 0], clips.frames[apexes[batch], ..., 0]
+        image[batch] = maps_between(*pairs, size, method, head_motion)
+        bar.update(len(batch))
     return {"image": image}
 
   options = {"size": size, "method": method, "head_motion": head_motion}

@@ -62,24 +62,24 @@ def flow_sequence(
   frames = np.zeros((len(clips), num_frames, size, size, 3), np.float32)
   mask = np.zeros((len(clips), num_frames), np.bool_)
   with progress(len(clips), "optical flow", "clip") as bar:
-    for some in batches([len(np.unique(times)) for times in kept]):
-      courses = _maps(clips, some, [kept[n] for n in some], size, options)
-      for n, maps in zip(some, courses, strict=True):
+    for batch in batches([len(np.unique(times)) for times in kept]):
+      courses = _maps(clips, batch, [kept[n] for n in batch], size, options)
+      for n, maps in zip(batch, courses, strict=True):
         stands = place(len(maps), num_frames, pad)
         frames[n, stands] = maps
         mask[n, stands] = True
-      bar.update(len(some))
+      bar.update(len(batch))
   return {"frames": frames, "mask": mask}
 
 
 def _maps(
-  clips: Clips, some: range, kept: list[np.ndarray], size: int, options: FlowOptions
+  clips: Clips, batch: range, kept: list[np.ndarray], size: int, options: FlowOptions
 ) -> Iterator[np.ndarray]:
   """float32 [T_n, size, size, 3] for each clip of `some`, between its onset and its frames kept."""
   times, again = zip(*(np.unique(k, return_inverse=True) for k in kept), strict=True)
   counts = [len(t) for t in times]
-  onsets = np.repeat(clips.starts[some] + clips.onset[some], counts)
-  shown = np.repeat(clips.starts[some], counts) + np.concatenate(times)
+  onsets = np.repeat(clips.starts[batch] + clips.onset[batch], counts)
+  shown = np.repeat(clips.starts[batch], counts) + np.concatenate(times)
   pairs = clips.frames[onsets, ..., 0], clips.frames[shown, ..., 0]
   maps = fixed(maps_between(*pairs, size, options.method, options.head_motion))
   for own, repeated in zip(np.split(maps, np.cumsum(counts)[:-1]), again, strict=True):

@@ -93,11 +93,11 @@ def _fine(clips: Clips, flows: int, blocks: int, method: str, head_motion: str) 
 
   fine = []
   with progress(len(clips), "optical flow", "clip") as bar:
-    for some in batches([flows] * len(clips)):
-      frames = [tim.resampled(clips.frames_of(n)[..., 0], flows + 1) for n in some]
+    for batch in batches([flows] * len(clips)):
+      frames = [tim.resampled(clips.frames_of(n)[..., 0], flows + 1) for n in batch]
       before = np.concatenate([f[:-1] for f in frames])
       after = np.concatenate([f[1:] for f in frames])
       fine += on_all_cores(histograms, between(before, after, method))
-      bar.update(len(some))
+      bar.update(len(batch))
   shape = (len(clips), flows, blocks**2, 2, FINE)
   return np.array(fine, np.float32).reshape(shape)

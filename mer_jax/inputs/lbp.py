@@ -134,4 +134,4 @@ def _around(a: float, b: float) -> Taps:
 def _changes(code: int, bits: int) -> int:
   """How often the bit changes on the way around a circle of `bits` bits."""
   circle = [code >> p & 1 for p in range(bits)]
-  return sum(one != other for one, other in zip(circle, circle[1:] + circle[:1], strict=True))
+  return sum(bit != next_bit for bit, next_bit in zip(circle, circle[1:] + circle[:1], strict=True))

@@ -80,8 +80,8 @@ def of_each_pair(
 
   def of_many(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     uv = np.empty((*before.shape, 2), np.float32)
-    for b, found in enumerate(on_all_cores(method, before, after)):
-      uv[b] = found
+    for b, field in enumerate(on_all_cores(method, before, after)):
+      uv[b] = field
     return uv
 
   return of_many

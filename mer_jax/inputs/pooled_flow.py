@@ -100,11 +100,11 @@ def _motion(clips: Clips, num_frames: int, grid: int, method: str) -> np.ndarray
   motion = np.zeros((len(clips), num_frames, 2 * grid * grid), np.float32)
   first, end = _window(clips, num_frames)
   with progress(len(clips), "optical flow", "clip") as bar:
-    for some in batches(end - first):
-      lengths = (end - first)[some]
-      frames = np.concatenate([clips.starts[n] + np.arange(first[n], end[n]) for n in some])
+    for batch in batches(end - first):
+      lengths = (end - first)[batch]
+      frames = np.concatenate([clips.starts[n] + np.arange(first[n], end[n]) for n in batch])
       pooled = _pooled(clips.frames[frames, ..., 0], clips.frames[frames + 1, ..., 0], grid, method)
-      for n, rows in zip(some, np.split(pooled, np.cumsum(lengths)[:-1]), strict=True):
+      for n, rows in zip(batch, np.split(pooled, np.cumsum(lengths)[:-1]), strict=True):
         rows = rows[np.any(rows, axis=1)]
         motion[n, num_frames - len(rows) :] = rows
         bar.update()

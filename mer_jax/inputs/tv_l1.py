@@ -85,12 +85,12 @@ def tv_l1(
   uv = np.empty((*before.shape, 2), np.float32)
 
   def solve(start: int) -> None:
-    some = slice(start, start + together)
-    rows = len(before[some])
+    batch = slice(start, start + together)
+    rows = len(before[batch])
     # Always as many pairs, so that one compilation serves.
     fill = [(0, together - rows), (0, 0), (0, 0)]
-    pairs = np.pad(before[some], fill), np.pad(after[some], fill)
-    uv[some] = jax.device_get(_coarse_to_fine(*pairs, solver, warps, iterations))[:rows]
+    pairs = np.pad(before[batch], fill), np.pad(after[batch], fill)
+    uv[batch] = jax.device_get(_coarse_to_fine(*pairs, solver, warps, iterations))[:rows]
 
   starts = range(0, len(before), together)
   for start in starts[:1]:

@@ -41,8 +41,8 @@ def parse(cell: str) -> ActionUnits:
   uncertain: set[int] = set()
   alternatives = []
   for part in _JOINED.split(_UNCERTAIN.sub(" k ", cell)):
-    found = [_unit(one, cell) for one in _OR.split(part)]
-    units = frozenset(unit for unit in found if unit is not None)
+    numbers_in_part = [_unit(text, cell) for text in _OR.split(part)]
+    units = frozenset(unit for unit in numbers_in_part if unit is not None)
     if re.search(r"(?<!\w)k(?!\w)", part):
       uncertain |= units
     elif len(units) > 1:

@@ -111,17 +111,17 @@ def label(clips: Clips, units: Sequence[int] = ACTION_UNITS) -> tuple[np.ndarray
   for n, cell in enumerate(clips.action_units.tolist()):
     name = clips.name(n)
     try:
-      said = action_units.parse(cell)
+      coded = action_units.parse(cell)
     except errors.DataError as error:
       raise errors.DataError(f"{name}: {error}") from error
-    shown = set(said.certain)
-    for alternatives in said.open:
+    shown = set(coded.certain)
+    for alternatives in coded.open:
       if DECIDED.get(name) in alternatives:
         shown.add(DECIDED[name])
       elif alternatives & set(units):
         undecided.append(f"{name} ({cell})")
-    uncertain += [name] if said.uncertain & set(units) else []
-    without += not (said.certain or said.open or said.uncertain)
+    uncertain += [name] if coded.uncertain & set(units) else []
+    without += not (coded.certain or coded.open or coded.uncertain)
     labels[n] = [unit in shown for unit in units]
   return labels, [
     text
@@ -138,14 +138,14 @@ def label(clips: Clips, units: Sequence[int] = ACTION_UNITS) -> tuple[np.ndarray
 
 
 def _differences(clips: Clips, labels: np.ndarray, synthetic: bool) -> list[str]:
-  found = {name: int(np.sum(clips.dataset == name)) for name in CLIPS}
-  missing = [f"{name}: no clip." for name, count in found.items() if not count]
+  counts = {name: int(np.sum(clips.dataset == name)) for name in CLIPS}
+  missing = [f"{name}: no clip." for name, count in counts.items() if not count]
   if synthetic:
     return missing
   wrong = [
-    f"{name}: {found[name]} clips, official {count}."
+    f"{name}: {counts[name]} clips, official {count}."
     for name, count in CLIPS.items()
-    if found[name] not in (0, count)
+    if counts[name] not in (0, count)
   ]
   if missing or wrong:
     return missing + wrong

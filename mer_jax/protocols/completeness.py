@@ -67,8 +67,8 @@ SYNTHETIC_REMARK = (
 
 def digest(clips: Clips, labels: np.ndarray) -> str:
   """`digest_of` the clips with a label."""
-  chosen = np.flatnonzero(labels != LEFT_OUT)
-  return digest_of([clips.name(int(n)) for n in chosen], labels[chosen])
+  selected = np.flatnonzero(labels != LEFT_OUT)
+  return digest_of([clips.name(int(n)) for n in selected], labels[selected])
 
 
 def digest_of(names: Sequence[str], labels: Sequence[int] | np.ndarray) -> str:
@@ -147,14 +147,14 @@ def check(
   remarks = [SYNTHETIC_REMARK] if synthetic else []
   differences = []
   for dataset, versions in official.items():
-    chosen = np.flatnonzero((clips.dataset == dataset) & (labels != LEFT_OUT))
-    names, found = [clips.name(int(n)) for n in chosen], labels[chosen]
-    if not len(chosen):
+    selected = np.flatnonzero((clips.dataset == dataset) & (labels != LEFT_OUT))
+    names, present = [clips.name(int(n)) for n in selected], labels[selected]
+    if not len(selected):
       differences.append(f"{dataset}: no clip with a class.{' ' * bool(why_none)}{why_none}")
     elif not synthetic:
-      version = nearest(versions, found)
-      parts = difference(version, names, found)
-      if dataset == "smic" and 0 < np.median(clips.fps[chosen]) < 50:
+      version = nearest(versions, present)
+      parts = difference(version, names, present)
+      if dataset == "smic" and 0 < np.median(clips.fps[selected]) < 50:
         parts.append("MEGC2019 takes the camera HS, and these clips are of a slower one")
       (differences if parts else remarks).append(
         f"{dataset}: {'; '.join(parts)}." if parts else agreement(reference, dataset, version)
@@ -177,23 +177,23 @@ def stop_or_remark(reference: str, differences: Sequence[str], allow_incomplete:
   return [f"Not the complete corpus ({reference}). {difference}" for difference in differences]
 
 
-def compare_counts(found: Mapping[str, int], official: Mapping[str, int]) -> str:
+def compare_counts(present: Mapping[str, int], official: Mapping[str, int]) -> str:
   """What differs, "140 clips, official 145 (negative 83 of 88)"; "" where the counts agree."""
-  names = [*official, *sorted(set(found) - set(official))]
+  names = [*official, *sorted(set(present) - set(official))]
   wrong = [
-    f"{name} {found.get(name, 0)} of {official.get(name, 0)}"
+    f"{name} {present.get(name, 0)} of {official.get(name, 0)}"
     for name in names
-    if found.get(name, 0) != official.get(name, 0)
+    if present.get(name, 0) != official.get(name, 0)
   ]
   if not wrong:
     return ""
-  totals = f"{sum(found.values())} clips, official {sum(official.values())}"
+  totals = f"{sum(present.values())} clips, official {sum(official.values())}"
   return f"{totals} ({', '.join(wrong)})"
 
 
-def distance(found: Mapping[str, int], official: Mapping[str, int]) -> int:
+def distance(present: Mapping[str, int], official: Mapping[str, int]) -> int:
   """How many clips too many or too few, summed over the classes."""
-  return sum(abs(found.get(e, 0) - official.get(e, 0)) for e in {*found, *official})
+  return sum(abs(present.get(e, 0) - official.get(e, 0)) for e in {*present, *official})
 
 
 def nearest(versions: Sequence[Official], labels: Sequence[int] | np.ndarray) -> Official:
@@ -246,15 +246,15 @@ def _by_class(official: Official, labels: Sequence[int] | np.ndarray) -> Counter
   return Counter(classes[int(k)] for k in labels)
 
 
-def _compare_subjects(official: Official, found: set[str]) -> list[str]:
+def _compare_subjects(official: Official, present: set[str]) -> list[str]:
   if isinstance(official.subjects, int):
-    agree = len(found) == official.subjects
-    return [] if agree else [f"{len(found)} subjects, official {official.subjects}"]
+    agree = len(present) == official.subjects
+    return [] if agree else [f"{len(present)} subjects, official {official.subjects}"]
   return [
     f"{what}: {', '.join(sorted(names))}"
     for what, names in (
-      ("subjects missing", official.subjects - found),
-      ("subjects that are not part of it", found - official.subjects),
+      ("subjects missing", official.subjects - present),
+      ("subjects that are not part of it", present - official.subjects),
     )
     if names
   ]

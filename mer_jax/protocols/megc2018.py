@@ -70,8 +70,8 @@ def _labels(clips: Clips) -> tuple[np.ndarray, list[str]]:
     without = clips.objective_class[(clips.dataset == dataset) & (labels == LEFT_OUT)]
     counts = sorted(Counter(without.tolist()).items())
     if counts:
-      told = ", ".join(
+      counts = ", ".join(
         f"{count} {f'of {name}' if name else 'without one'}" for name, count in counts
       )
-      remarks.append(f"{dataset}: no objective class from I to V, so left out: {told}.")
+      remarks.append(f"{dataset}: no objective class from I to V, so left out: {counts}.")
   return labels, remarks

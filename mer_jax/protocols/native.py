@@ -93,15 +93,15 @@ def _completeness(dataset: str, clips: Clips, allow_incomplete: bool) -> list[st
     return remarks + completeness.check_megc2019(clips, labels, (dataset,), allow_incomplete)
   if dataset not in SHEETS:
     return [f"{dataset}: no official counts are known, so completeness was not checked."]
-  found = Counter(clips.emotion.tolist())
+  present = Counter(clips.emotion.tolist())
   differences = {
-    version: completeness.compare_counts(found, official)
+    version: completeness.compare_counts(present, official)
     for version, official in SHEETS[dataset].items()
   }
   for version, difference in differences.items():
     if not difference:
       return [f"{dataset}: the counts are those of the {version}; single clips were not checked."]
-  nearest = min(SHEETS[dataset], key=lambda v: completeness.distance(found, SHEETS[dataset][v]))
+  nearest = min(SHEETS[dataset], key=lambda v: completeness.distance(present, SHEETS[dataset][v]))
   return completeness.stop_or_remark(
     f"the {nearest}", [f"{dataset}: {differences[nearest]}."], allow_incomplete
   )

@@ -108,9 +108,9 @@ def _check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
   counts = np.bincount(labels, minlength=len(class_names))
   empty = [name for name, count in zip(class_names, counts, strict=True) if count == 0]
   if empty:
-    found = ", ".join(f"{c} {name}" for name, c in zip(class_names, counts, strict=True))
+    present = ", ".join(f"{c} {name}" for name, c in zip(class_names, counts, strict=True))
     raise errors.ProtocolError(
-      f"No clip for class {', '.join(empty)} (found: {found}). A class without a clip can be"
+      f"No clip for class {', '.join(empty)} (found: {present}). A class without a clip can be"
       " neither learnt nor scored: prepare clips of it, or choose the protocol native."
     )
 

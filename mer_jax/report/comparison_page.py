@@ -100,11 +100,11 @@ def _differences_figure(content: dict[str, Any]) -> Figure | None:
 
 
 def _alt(what: str, lines: list[ranges.Line], text) -> str:
-  said = [
-    f"{name}: " + ", ".join(f"{label} {text(found.value)}" for label, found in entries.items())
+  lines_of_text = [
+    f"{name}: " + ", ".join(f"{label} {text(entry.value)}" for label, entry in entries.items())
     for name, entries in lines
   ]
-  return f"{what}. {'; '.join(said)}."
+  return f"{what}. {'; '.join(lines_of_text)}."
 
 
 def _csv(content: dict[str, Any]) -> str:

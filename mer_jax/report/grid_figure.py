@@ -61,8 +61,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     ([dot.uf1 for dot in panel.dots], "s", style.GREEN, style.GREEN, "UF1"),
     ([dot.published for dot in panel.dots], "D", style.FAINT, "white", "published accuracy"),
   ):
-    there = [(value, place) for place, value in enumerate(values) if value is not None]
-    places = zip(*there, strict=True) if there else ([], [])
+    known = [(value, place) for place, value in enumerate(values) if value is not None]
+    places = zip(*known, strict=True) if known else ([], [])
     axes.plot(*places, form, ms=5.5, color=color, mfc=fill, label=label)
   if panel.majority is not None:
     dashes = {"color": style.VERMILION, "linestyle": "--", "linewidth": 1.2}

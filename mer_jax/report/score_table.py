@@ -20,14 +20,14 @@ class HeldOut(NamedTuple):
 
   Attributes:
     method: its name.
-    one, many: what folds are called.
+    singular, many: what folds are called.
     single: what an average over folds averages over.
     people: whom a bootstrap draws.
     others: what an interval cannot know.
   """
 
   method: str
-  one: str
+  singular: str
   many: str
   single: str
   people: str
@@ -38,7 +38,7 @@ class HeldOut(NamedTuple):
 HELD_OUT = {
   "subject": HeldOut(
     "Leave-one-subject-out",
-    one="held-out subject",
+    singular="held-out subject",
     many="held-out subjects",
     single="subjects",
     people="held-out subjects",
@@ -46,7 +46,7 @@ HELD_OUT = {
   ),
   "dataset": HeldOut(
     "Leave-one-corpus-out",
-    one="held-out corpus",
+    singular="held-out corpus",
     many="held-out corpora",
     single="corpora",
     people="subjects of the held-out corpora",
@@ -54,7 +54,7 @@ HELD_OUT = {
   ),
   "fold": HeldOut(
     "Cross-validation",
-    one="fold",
+    singular="fold",
     many="folds",
     single="folds",
     people="subjects",
@@ -111,10 +111,10 @@ def console(
   for name, line in zip(class_names, summary["pooled"]["confusion"], strict=True):
     counts.append([name, *map(str, line)])
   tables = (aligned(table) for table in (scores, by_class, counts))
-  told = gap(summary)
-  said = [*notes(summary), *interval_note(summary), *([f"Gap: {told}"] if told else [])]
-  said += [f"Note: {remark}" for remark in remarks]
-  return "\n\n".join([heading(summary), *tables, *said])
+  gap_text = gap(summary)
+  lines = [*notes(summary), *interval_note(summary), *([f"Gap: {gap_text}"] if gap_text else [])]
+  lines += [f"Note: {remark}" for remark in remarks]
+  return "\n\n".join([heading(summary), *tables, *lines])
 
 
 def heading(summary: dict[str, Any]) -> str:
@@ -126,7 +126,7 @@ def heading(summary: dict[str, Any]) -> str:
   words = held_out(summary)
   parts = [
     _count(summary["clips"], "clip"),
-    _count(summary["folds"], words.one, words.many),
+    _count(summary["folds"], words.singular, words.many),
     _count(len(summary["classes"]), "class", "classes"),
     _count(len(summary["seeds"]), "seed"),
   ]
@@ -286,5 +286,5 @@ def _row(name: str, kind: str, entry: dict[str, Any]) -> Row:
   return Row(name, kind, over(entry) if "clips" in entry else "", cells)
 
 
-def _count(n: int, one: str, many: str = "") -> str:
-  return f"{n} {one if n == 1 else many or one + 's'}"
+def _count(n: int, singular: str, many: str = "") -> str:
+  return f"{n} {singular if n == 1 else many or singular + 's'}"

@@ -43,14 +43,16 @@ def choose(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
   where = {clips.name(n): n for n in range(len(clips))}
   keys = zip(predictions.dataset, predictions.subject, predictions.clip, strict=True)
   known = [(where.get("/".join(key)), row) for row, key in enumerate(keys)]
-  there = made(predictions)
-  found = [(n, row) for n, row in known if n is not None and there[row]]
+  is_predicted = made(predictions)
+  candidates = [(n, row) for n, row in known if n is not None and is_predicted[row]]
   right = predictions.label == predictions.prediction
   shown: list[tuple[int, int]] = []
   for recognised in (True, False):
     for label in range(len(predictions.class_names)):
       kind = [
-        (n, row) for n, row in found if predictions.label[row] == label and right[row] == recognised
+        (n, row)
+        for n, row in candidates
+        if predictions.label[row] == label and right[row] == recognised
       ]
       datasets = [clips.dataset[n] for n, _ in shown]
       subjects = [clips.subject[n] for n, _ in shown]
@@ -73,17 +75,17 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
     A PNG; None where `clips` holds none of the predicted clips.
   """
   once = select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
-  chosen = choose(clips, once)
-  if not chosen:
+  shown = choose(clips, once)
+  if not shown:
     return None
-  strips = [_tiles(clips, n) for n, _ in chosen]
+  strips = [_tiles(clips, n) for n, _ in shown]
   columns = max(_FEWEST, *(len(tiles) for tiles in strips))
   tile = 0.98 * _WIDTH / (columns * _STEP)  # inches
   line = tile + 0.52
   with style.house_style():
-    figure = Figure(figsize=(_WIDTH, line * len(chosen)))
-    height = 1 / len(chosen)
-    for i, ((n, row), tiles) in enumerate(zip(chosen, strips, strict=True)):
+    figure = Figure(figsize=(_WIDTH, line * len(shown)))
+    height = 1 / len(shown)
+    for i, ((n, row), tiles) in enumerate(zip(shown, strips, strict=True)):
       bottom = 1 - (i + 1) * height
       axes = figure.add_axes((0.01, bottom + 0.24 / line * height, 0.98, tile / line * height))
       _strip(axes, tiles, columns)
@@ -175,8 +177,8 @@ def _title(clips: Clips, n: int) -> str:
 
 def _verdict(predictions: Predictions, row: int) -> tuple[str, str]:
   truth = predictions.class_names[predictions.label[row]]
-  said = predictions.class_names[predictions.prediction[row]]
+  predicted = predictions.class_names[predictions.prediction[row]]
   p = predictions.probabilities[row, predictions.prediction[row]]
-  if truth == said:
+  if truth == predicted:
     return f"✓ {truth} ({p:.2f})", style.GREEN
-  return f"✗ {truth}, predicted {said} ({p:.2f})", style.VERMILION
+  return f"✗ {truth}, predicted {predicted} ({p:.2f})", style.VERMILION

@@ -97,8 +97,8 @@ def decisions(problem: Problem, cost: float, *, shown: bool = True) -> np.ndarra
   with progress(folds, "linear SVM", "fold", shown=shown) as bar:
     starts = None
     if grouped:
-      points = [part.coefficients for part in solve(_training_in_all(copies), None)]
-      starts = np.repeat(np.concatenate(points), _GROUP, axis=0)
+      coefficients = [part.coefficients for part in solve(_training_in_all(copies), None)]
+      starts = np.repeat(np.concatenate(coefficients), _GROUP, axis=0)
     values = []
     for part in solve(copies, starts):
       values.append(part.values)

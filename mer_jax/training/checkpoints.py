@@ -228,9 +228,9 @@ def _place(
 
 
 def _check_digests(directory: pathlib.Path) -> None:
-  there = json.loads((directory / _DIGESTS).read_text(encoding="utf-8"))
+  written = json.loads((directory / _DIGESTS).read_text(encoding="utf-8"))
   now = _digests(directory)
-  for name, digest in there.items():
+  for name, digest in written.items():
     if name not in now:
       raise FileNotFoundError(f"its file {name} is gone")
     if now[name] != digest:

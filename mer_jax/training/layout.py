@@ -87,19 +87,19 @@ def arrange(
   if largest_block < 0:
     raise ConfigError(f"config.training.fold_block is {largest_block}; use 0 for automatic.")
   # A device without a fold would only wait; but every process has to take part.
-  chosen = distributed.devices(min(devices or len(available), folds))
-  local = math.ceil(folds / len(chosen))
-  fits = footprint.folds_that_fit(_memory(chosen)) if footprint else local
-  on_cpu = chosen[0].platform == "cpu"
+  used = distributed.devices(min(devices or len(available), folds))
+  local = math.ceil(folds / len(used))
+  fits = footprint.folds_that_fit(_memory(used)) if footprint else local
+  on_cpu = used[0].platform == "cpu"
   blocks = math.ceil(local / (largest_block or max(1, min(fits, CPU_BLOCK if on_cpu else local))))
   block = math.ceil(local / blocks)
   # Seeds share no batch, so on a CPU, which is busy with one of them, nothing is gained.
   seeds_at_once = 1 if on_cpu or largest_block else max(1, min(seeds, fits // block))
-  mesh = Mesh(np.asarray(chosen), (AXIS,))
-  return Layout(mesh, folds, block, block * blocks * len(chosen), seeds_at_once)
+  mesh = Mesh(np.asarray(used), (AXIS,))
+  return Layout(mesh, folds, block, block * blocks * len(used), seeds_at_once)
 
 
-def _memory(chosen: list[jax.Device]) -> int:
+def _memory(used: list[jax.Device]) -> int:
   """Bytes that each of the devices has: blocks must be alike on all."""
-  mine = [device for device in chosen if device.process_index == jax.process_index()]
-  return -distributed.largest(-memory_of(mine))
+  local_devices = [device for device in used if device.process_index == jax.process_index()]
+  return -distributed.largest(-memory_of(local_devices))

@@ -3,6 +3,7 @@
 import configparser
 import pathlib
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -70,8 +71,20 @@ def test_pythons_agree():
 
 def test_what_ci_runs_are_targets_of_the_makefile():
   makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-  for target in ("install", "test", "demo"):
+  for target in ("install", "test", "test-fast", "demo"):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_make_alone_names_its_targets():
+  out = subprocess.run(
+    ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+  ).stdout
+  makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+  targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+  assert targets
+  assert {line.split()[1] for line in out.splitlines() if line.startswith("  make ")} == {
+    *targets[1].split()
+  } - {"help"}
 
 
 def test_citation_is_of_this_version_and_names_the_paper():
@@ -85,10 +98,11 @@ def test_citation_is_of_this_version_and_names_the_paper():
   assert paper["doi"] in (ROOT / "configs/parallel_cnn_lstm.py").read_text(encoding="utf-8")
 
 
-def test_changelog_knows_this_version():
+def test_changelog_has_a_section_for_what_is_not_released():
   text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-  assert text.startswith("# Changelog\n")
-  assert mer_jax.__version__ in text
+  sections = re.findall(r"^## \[(.+?)\]", text, re.MULTILINE)
+  assert sections[0] == "Unreleased"
+  assert sections[1:] == sorted(sections[1:], reverse=True)
 
 
 def test_hooks_run_the_linter_of_make_test():

@@ -229,12 +229,12 @@ def test_seeds_and_devices_are_those_asked_for(ran, sandbox):
 @pytest.mark.parametrize(("study", "rows"), [("rates", 3), ("branches", 2)])
 def test_sweeps_and_variants_leave_what_the_readme_says(ran, sandbox, study, rows):
   folder = sandbox / "runs" / study
-  with open(folder / "comparison.csv", encoding="utf-8") as file:
+  with open(folder / "variants.csv", encoding="utf-8") as file:
     names = [row["name"] for row in csv.DictReader(file)]
   assert len(names) == rows
   for name in names:
     assert (folder / name / "report.html").is_file()
-  for name in re.findall(r"`(comparison\.\w+)`", TEXT):
+  for name in re.findall(r"`(variants\.\w+)`", TEXT):
     assert (folder / name).is_file()
 
 
@@ -275,10 +275,26 @@ def test_exit_codes_are_those_of_the_classes():
   assert stated == {name: kind.exit_code for name, kind in classes}
 
 
-@pytest.mark.parametrize("table", [inputs.INPUTS, models.MODELS, protocols.PROTOCOLS])
-def test_everything_that_can_be_chosen_is_named(table):
-  for name in table:
-    assert f"`{name}`" in TEXT
+def rows_of(head: str) -> list[list[str]]:
+  """The rows of the table that begins with `head`, as cells without outer blanks."""
+  table = TEXT.split(f"\n{head}\n")[1].split("\n\n")[0]
+  return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[1:]]
+
+
+def test_every_documented_input_gives_what_is_documented():
+  rows = rows_of("| input | gives | what |")
+  assert len(rows) > 5
+  for name, gives, _ in rows:
+    declared = inputs.declaration(inputs.INPUTS[name.strip("`")]).gives
+    assert gives.split(", ") == [array for array in declared if array != "mask"]
+
+
+def test_every_documented_model_and_protocol_exists():
+  documented = {row[0].strip("`") for row in rows_of("| model | reads |")}
+  assert documented <= {*models.MODELS, "svm"}
+  assert {row[0].strip("`") for row in rows_of("| protocol | clips and classes |")} <= {
+    *protocols.PROTOCOLS
+  }
 
 
 def test_links_lead_somewhere():

@@ -95,8 +95,8 @@ def _groups(
     group[str(subjects[s])] = best
     dealt[best] += share[s]
     filled[best] += (1, clips)
-  mine = np.array([group[str(o)] if t else -1 for o, t in zip(owner, trains, strict=True)])
-  return [mine == g for g in range(count)]
+  group_of_clip = np.array([group[str(o)] if t else -1 for o, t in zip(owner, trains, strict=True)])
+  return [group_of_clip == g for g in range(count)]
 
 
 def _draw(fold: str, subject: str) -> bytes:

@@ -198,9 +198,9 @@ def _patches(x, kernel_shape, geometry):
 def _unpatch(of_y, x, kernel, geometry):
   """The gradient of x; linear transposition of looking. Dead code where x is no activation."""
   of_patches = of_y @ kernel.reshape(-1, kernel.shape[-1]).T
-  look = partial(_patches, kernel_shape=kernel.shape, geometry=geometry)
-  shape = jax.eval_shape(look, x).shape
-  return jax.linear_transpose(look, x)(of_patches.reshape(shape))[0]
+  patches_of = partial(_patches, kernel_shape=kernel.shape, geometry=geometry)
+  shape = jax.eval_shape(patches_of, x).shape
+  return jax.linear_transpose(patches_of, x)(of_patches.reshape(shape))[0]
 
 
 def _parts(x, kernel) -> int:

@@ -86,8 +86,8 @@ def convolve(
 
 
 def _product(lhs, rhs, strides, padding, dilation, precision) -> jax.Array:
-  look = _patches if max(rhs.shape[:-2]) <= LARGEST_SLICED else _patches_by_axis
-  patches = look(lhs, rhs.shape[:-2], strides, padding, dilation)
+  patches_of = _patches if max(rhs.shape[:-2]) <= LARGEST_SLICED else _patches_by_axis
+  patches = patches_of(lhs, rhs.shape[:-2], strides, padding, dilation)
   return jnp.dot(patches, rhs.reshape(-1, rhs.shape[-1]), precision=precision)
 
 

@@ -137,16 +137,16 @@ def _fold_by_fold(function: Callable[..., Any]) -> Callable[..., Any]:
   """
   if jax.default_backend() != "cpu":
     return function
-  one = custom_vmap(function)
+  of_fold = custom_vmap(function)
 
-  @one.def_vmap
+  @of_fold.def_vmap
   def over_folds(folds, batched, *arguments):
     arguments = jax.tree.map(
       lambda x, is_batched: x if is_batched else jnp.broadcast_to(x, (folds, *x.shape)),
       arguments,
       tuple(batched),
     )
-    out = lax.map(lambda fold: one(*fold), arguments)
+    out = lax.map(lambda fold: of_fold(*fold), arguments)
     return out, jax.tree.map(lambda _: True, out)
 
-  return one
+  return of_fold

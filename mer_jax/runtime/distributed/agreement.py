@@ -126,13 +126,13 @@ def check_same(facts: Mapping[str, str]) -> None:
   """
   everywhere = exchange("check_same", dict(facts))
   for name, first in everywhere[0].items():
-    for process, theirs in enumerate(everywhere):
-      if theirs.get(name) != first:
+    for process, facts_there in enumerate(everywhere):
+      if facts_there.get(name) != first:
         raise _known_everywhere(
           ConfigError(
             f"The {name} of process {process} differs from that of process 0"
-            f" ({_short(theirs.get(name))} there, {_short(first)} here). Start every process with"
-            " the same command, the same versions and the same prepared data."
+            f" ({_short(facts_there.get(name))} there, {_short(first)} here). Start every process"
+            " with the same command, the same versions and the same prepared data."
           )
         )
 

@@ -143,11 +143,11 @@ def _from_main(shape: tuple[int, ...], dtype: np.dtype, array: np.ndarray | None
   return np.concatenate([*pieces, flat[:0]]).view(dtype).reshape(shape)
 
 
-def _sum(mine: np.ndarray) -> np.ndarray:
+def _sum(own: np.ndarray) -> np.ndarray:
   """The sum of one uint8 [n] of each process."""
   mesh = Mesh(np.array(devices(1)), ("process",))
   sharding = NamedSharding(mesh, PartitionSpec("process"))
-  rows = _lay((mesh.size, len(mine)), sharding, lambda index: mine[None])
+  rows = _lay((mesh.size, len(own)), sharding, lambda index: own[None])
   return jax.device_get(_sum_rows(mesh)(rows).addressable_data(0))
 
 
