@@ -12,6 +12,8 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_opti
 import jax
 import pytest
 
+pytest_plugins = ["small_corpora"]
+
 # A shell lets what it starts in the background ignore SIGINT, and that is handed on; some tests are
 # about that signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -128,7 +128,8 @@ def _check_field(config: config_dict.ConfigDict, field: str) -> None:
   own = ("variants", "sweep")
   if field.split(".")[0] in own:
     raise ConfigError(
-      f"config.variants.field is {field!r}. A variant cannot vary {field.split('.')[0]};"
+      f"config.variants.field is {field!r}. A variant cannot vary the"
+      f" {field.split('.')[0]} that it is one of;"
       " name a field of what is run, as model.branch."
     )
   known = [name for name in _fields(config) if name.split(".")[0] not in own]

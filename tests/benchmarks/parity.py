@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from mer_jax import training
+from mer_jax.targets import SingleClass
 from mer_jax.training import fold as one
-from mer_jax.training import losses
 
 from . import torch_loop, torch_models
 from .contenders import AllFolds, OneByOneChunks, OneByOneSteps, one_by_one
@@ -178,7 +178,7 @@ def _loss_and_gradients(recipe: training.Recipe, state: one.FoldState, inputs, l
       rngs={"dropout": jax.random.key(0)},
       mutable=["batch_stats"],
     )
-    return losses.weighted(logits, labels, weights, None)  # plain cross-entropy
+    return SingleClass(logits.shape[-1]).loss(logits, labels, weights)  # plain cross-entropy
 
   return jax.value_and_grad(loss_of)(state.params)
 

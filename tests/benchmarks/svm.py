@@ -129,8 +129,9 @@ def settings_of_same_values(problem: Problem) -> dict[str, Any]:
 
 def ours(problem: Problem) -> np.ndarray:
   """Decision values [N, K] of the clips by the fold that holds them out."""
-  options = {"kernel": "linear", "cost": COST, "shown": False}
-  return svm.loso(problem.features, problem.labels, problem.held_out, CLASSES, **options).decisions
+  machine = svm.Machine(kernel="linear", cost=COST)
+  arrays = problem.features, problem.labels, problem.held_out
+  return svm.loso(*arrays, CLASSES, machine, shown=False).decisions
 
 
 def peer(problem: Problem, settings: dict[str, Any]) -> np.ndarray:

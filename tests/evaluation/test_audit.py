@@ -377,7 +377,7 @@ def test_command_compares_with_prepared_corpora(ststnet, monkeypatch, capsys):
     assert (builder_config, data_dir) == ("frames48", "somewhere")
     return SPLIT.clips.select(np.flatnonzero(SPLIT.clips.dataset == dataset))
 
-  monkeypatch.setattr(prepared, "load", load)
+  monkeypatch.setattr(command, "load_prepared", load)
   assert command.main(["audit", str(ststnet), "--data_dir=somewhere"]) == 0
   assert "Compared clip by clip with 442 prepared clips." in capsys.readouterr().out
   assert command.main(["audit", str(ststnet), "--data_dir=somewhere", "--protocol=native"]) == 2

@@ -79,7 +79,7 @@ def test_predictions_are_those_of_the_svm_whatever_the_order_of_rows(tmp_path):
   )
   truth = np.searchsorted(NAMES, labels)
   held_out = subjects == np.unique(subjects)[:, None]
-  expected = svm.loso(features, truth, held_out, 3, kernel="rbf").prediction
+  expected = svm.loso(features, truth, held_out, 3, svm.Machine(kernel="rbf")).prediction
   assert scores["pooled"]["accuracy"] == pytest.approx((expected == truth).mean())
   order = np.random.default_rng(1).permutation(24)
   names = np.array([f"{n:02d}" for n in range(24)])[order]

@@ -1,4 +1,4 @@
-"""A table: which cells run, which are skipped, what is written; and the published numbers."""
+"""A grid: which cells run, which are skipped, what is written; and the published numbers."""
 
 import csv
 import html
@@ -11,7 +11,7 @@ import pytest
 import mer_jax
 from configs import parallel_cnn_lstm
 from mer_jax import errors, evaluation
-from mer_jax.experiment import grid, settings, workdir
+from mer_jax.experiment import data, grid, settings, workdir
 from mer_jax.report import published
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -21,14 +21,14 @@ FILES = {"results.csv", "results.json", "results.tex", "results.html", "times.js
 @pytest.fixture
 def config(three_corpora):
   """Two rows, of which one is published, on three corpora."""
-  table = settings.table()
-  table.data_dir = str(three_corpora)
-  table.published = "table2"
+  config = settings.grid()
+  config.data_dir = str(three_corpora)
+  config.published = "table2"
   for name, size in (("parallel_cnn_lstm", 16), ("my_own", 8)):
     row = parallel_cnn_lstm.get_config("casme2")
     row.input.num_frames, row.input.size = 4, size
-    settings.add_row(table, name, row)
-  return table
+    settings.add_system(config, name, row)
+  return config
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def fake(monkeypatch):
     name = f"{path.parent.name}/{path.name}"
     calls.append(name)
     run.configs[name] = config
-    workdir.claim(workdir.examine(path, config), config, run.fingerprint(split), ["fake"])
+    workdir.examine(path, config)
+    workdir.claim(path, config, workdir.Origin(data.fingerprint(split), ["fake"], {}))
     stopped = run.behave(name)
     p = np.random.default_rng(len(name)).dirichlet(np.ones(3), (1, len(split.labels)))
     p[:, split.held_out[:stopped].any(axis=0)] = np.nan
@@ -50,7 +51,7 @@ def fake(monkeypatch):
       raise errors.TrainingError(f"{stopped} folds were stopped")
 
   run.calls, run.configs, run.behave = calls, {}, lambda name: 0
-  monkeypatch.setattr(experiment, "run", run)
+  monkeypatch.setattr(grid.single, "run", run)
   return run
 
 
@@ -70,7 +71,7 @@ def test_every_row_runs_on_every_corpus_that_is_prepared(config, fake, tmp_path,
   assert {p.name for p in (tmp_path / "table").iterdir() if p.is_file()} == FILES
   assert (tmp_path / "table" / "figures" / "results.png").is_file()
   said = capsys.readouterr().out
-  assert "Not prepared, so not in the table: nothing." in said
+  assert "Not prepared, so not in the grid: nothing." in said
   assert "Cell 4 of 4" in said
   one = fake.configs["my_own/casme2"]
   assert (one.data.datasets, one.input.size) == (("casme2",), 8)
@@ -82,11 +83,11 @@ def test_measured_and_published_numbers_never_mix(config, fake, tmp_path):
   found = grid.run(config, tmp_path, quiet=True)
   numbers = published.load("table2").numbers
   for row in rows_of(tmp_path):
-    pooled = found[row["row"]][row["dataset"]]["pooled"]
+    pooled = found[row["system"]][row["dataset"]]["pooled"]
     for key in ("accuracy", "uf1", "uar"):
       assert float(row[key]) == pooled[key]
       assert [float(row[f"{key}_low"]), float(row[f"{key}_high"])] == pooled["interval"][key]
-    number = numbers.get((row["row"], row["dataset"]))
+    number = numbers.get((row["system"], row["dataset"]))
     assert row["published_accuracy"] == ("" if number is None else str(number.accuracy))
     assert row["seconds"]
   page = html.unescape((tmp_path / "results.html").read_text())
@@ -110,7 +111,7 @@ def test_finished_cells_are_not_run_again_and_rows_may_be_added(config, fake, tm
     *("my_own/casme2", "parallel_cnn_lstm/casme2", "parallel_cnn_lstm/smic", "my_own/smic")
   ]
   assert second["my_own"]["casme2"] == first["my_own"]["casme2"]
-  config.rows.my_own.training.epochs = 7
+  config.systems.my_own.training.epochs = 7
   with pytest.raises(errors.WorkdirError, match=r"training\.epochs: 100 there, 7 now"):
     grid.run(config, tmp_path, quiet=True)
 
@@ -126,17 +127,17 @@ def test_a_table_that_is_stopped_goes_on(config, fake, tmp_path):
   fake.behave = stop
   with pytest.raises(errors.Interrupted):
     grid.run(config, tmp_path, quiet=True)
-  assert [row["row"] for row in rows_of(tmp_path)] == ["parallel_cnn_lstm"]
+  assert [row["system"] for row in rows_of(tmp_path)] == ["parallel_cnn_lstm"]
   assert "my_own/casme2" in json.loads((tmp_path / "times.json").read_text())
   grid.run(config, tmp_path, quiet=True)
   assert fake.calls == ["parallel_cnn_lstm/casme2", *["my_own/casme2"] * 2]
-  assert [row["row"] for row in rows_of(tmp_path)] == ["parallel_cnn_lstm", "my_own"]
+  assert [row["system"] for row in rows_of(tmp_path)] == ["parallel_cnn_lstm", "my_own"]
 
 
 def test_other_data_are_noticed_in_finished_cells(config, fake, tmp_path, monkeypatch):
   config.corpora, config.show = ("casme2",), ("my_own",)
   grid.run(config, tmp_path, quiet=True)
-  monkeypatch.setattr(experiment, "fingerprint", lambda split: "another")
+  monkeypatch.setattr(data, "fingerprint", lambda split: "another")
   with pytest.raises(errors.WorkdirError, match="made on other data"):
     grid.run(config, tmp_path, quiet=True)
 
@@ -160,29 +161,29 @@ def test_a_cell_in_which_folds_were_stopped_does_not_stop_the_others(
 @pytest.mark.parametrize(
   ("change", "error", "says"),
   [
-    (lambda c: c.update(show=("mine",)), errors.ConfigError, "row in config.show: 'mine'"),
+    (lambda c: c.update(show=("mine",)), errors.ConfigError, "system in config.show: 'mine'"),
     (lambda c: c.update(show=()), errors.ConfigError, "may be empty"),
     (lambda c: c.update(corpora=()), errors.ConfigError, "may be empty"),
-    (lambda c: c.update(show=("my_own",) * 2), errors.ConfigError, "something twice"),
+    (lambda c: c.update(show=("my_own",) * 2), errors.ConfigError, "holds a name twice"),
     (lambda c: c.update(published="table9"), errors.ConfigError, "'table9'. Did you mean 'table2'"),
     (lambda c: c.update(corpora=("nothing",)), errors.DataError, "None of the corpora nothing"),
-    (lambda c: c.update(epochs=3), errors.ConfigError, "field of the table 'epochs'"),
+    (lambda c: c.update(epochs=3), errors.ConfigError, "field of the grid 'epochs'"),
     (
-      lambda c: c.rows.my_own.sweep.update(momentum=(0.1, 0.2)),
+      lambda c: c.systems.my_own.sweep.update(momentum=(0.1, 0.2)),
       errors.ConfigError,
       "my_own has a sweep",
     ),
     (
-      lambda c: c.rows.my_own.data.update(builder_config="frames224"),
+      lambda c: c.systems.my_own.data.update(builder_config="frames224"),
       errors.DataError,
       r"my_own/casme2: No prepared dataset casme2/frames224.*--config frames224",
     ),
     (
-      lambda c: c.rows.my_own.model.update(name="ststnet"),
+      lambda c: c.systems.my_own.model.update(name="ststnet"),
       errors.ConfigError,
       "my_own/casme2: .*Model 'ststnet'",
     ),
-    (lambda c: c.rows.my_own.training.update(epochs=0), errors.ConfigError, "epochs is 0"),
+    (lambda c: c.systems.my_own.training.update(epochs=0), errors.ConfigError, "epochs is 0"),
   ],
 )
 def test_what_does_not_fit_is_named_before_anything_runs(
@@ -197,7 +198,7 @@ def test_what_does_not_fit_is_named_before_anything_runs(
 
 def test_the_table_says_what_holds_for_all_rows(config):
   config.data_dir, config.seeds, config.seed, config.allow_incomplete = "elsewhere", 3, 5, True
-  for row in config.rows.values():
+  for row in config.systems.values():
     assert row.data.data_dir == "elsewhere"
     assert (row.seed, row.seeds, row.protocol.allow_incomplete) == (5, 3, True)
 

@@ -12,7 +12,7 @@ import pytest
 import mer_jax
 from configs import ststnet
 from mer_jax import errors, evaluation
-from mer_jax.experiment import run, trainer
+from mer_jax.experiment import data, run, trainer
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
@@ -59,7 +59,7 @@ def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(c
   assert evaluation.summarise(predictions) == summary
   assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(summary))
   assert set(summary) >= {"pooled", "fold_mean", "per_dataset", "per_seed"}
-  split = run.load_split(config)
+  split = data.load_split(config)
   assert len(predictions.clip) == 2 * len(split.labels)
   np.testing.assert_array_equal(predictions.label[: len(split.labels)], split.labels)
   lines = (tmp_path / "history.jsonl").read_text().splitlines()
@@ -96,7 +96,7 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
   config.training.epochs = 4
   config.training.batch_size = 8
   summary = mer_jax.run(config, tmp_path, quiet=True)
-  assert summary["clips"] == len(run.load_split(config).labels)
+  assert summary["clips"] == len(data.load_split(config).labels)
 
 
 def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
@@ -238,7 +238,7 @@ def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monke
     hyper = program.folds.hyper | {"learning_rate": rate}
     return program._replace(folds=program.folds._replace(hyper=hyper))
 
-  monkeypatch.setattr(learning, "build_program", one_fold_explodes)
+  monkeypatch.setattr(trainer, "build_program", one_fold_explodes)
   with pytest.raises(errors.TrainingError, match=r"casme2/sub01 \(seed 0\)\. "):
     mer_jax.run(config, tmp_path)
   missing = json.loads((tmp_path / "metrics.json").read_text())["missing"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mer_jax import errors, evaluation, svm
-from mer_jax.experiment import run, settings, trainer, variants
+from mer_jax.experiment import data, run, settings, trainer, variants
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_leaves_what_svm_loso_says(config, tmp_path, capsys):
   summary = run.run(config, tmp_path)
   said = capsys.readouterr().out
   assert "svm, cost 3.0, kernel rbf" in said
-  split = run.load_split(config)
+  split = data.load_split(config)
   frames = run.inputs.make("padded_frames", split.clips, num_frames=3, size=8)
-  scores = svm.loso(frames, split.labels, split.held_out, 3, kernel="rbf", cost=3.0)
+  scores = svm.loso(frames, split.labels, split.held_out, 3, svm.Machine(kernel="rbf", cost=3.0))
   predictions = evaluation.read_csv(tmp_path / "predictions.csv")
   np.testing.assert_array_equal(predictions.prediction, scores.prediction)
   np.testing.assert_array_equal(predictions.label, split.labels)

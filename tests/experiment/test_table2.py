@@ -14,7 +14,7 @@ def small(data_dir):
   """The table with narrow networks that see little and train for one epoch."""
   config = table2.get_config()
   config.data_dir, config.devices = str(data_dir), 1
-  for name, row in config.rows.items():
+  for name, row in config.systems.items():
     if row.model.name == "svm":
       continue
     row.training.epochs = 1
@@ -87,11 +87,11 @@ def test_rows_share_what_they_compute(ran):
 def test_each_mode_is_a_table_of_all_published_rows(mode):
   config = table2.get_config(mode)
   assert config.show == tuple(published.load("table2").rows)
-  for row in config.rows.values():
+  for row in config.systems.values():
     trainer.build_model(row, 3)
   large = mode == "full"
-  assert (config.rows.micro_attention.input.size == 224) == large
-  assert (config.rows.atnet_fusion.model.lstm_features == 512) == large
+  assert (config.systems.micro_attention.input.size == 224) == large
+  assert (config.systems.atnet_fusion.model.lstm_features == 512) == large
 
 
 def test_an_unknown_mode_is_named():

@@ -10,18 +10,18 @@ from absl import flags
 from ml_collections import config_flags
 
 from mer_jax import errors, evaluation
-from mer_jax.experiment import run, settings, sweep, variants
+from mer_jax.experiment import data, settings, sweep, variants
 
 
 @pytest.fixture
 def fake(config, monkeypatch):
   """Stands in for run.run: predicts at random; what `behave` raises or stops happens."""
-  split = run.load_split(config)
+  split = data.load_split(config)
   calls = []
 
   def run(config, path, *, quiet=False):
     calls.append(path.name)
-    points = sweep.points(config)
+    points = sweep.settings_of(config)
     gaps = []
     for seed, point in enumerate(points):
       p = np.random.default_rng(seed).dirichlet(np.ones(3), (1, len(split.labels)))
@@ -39,7 +39,7 @@ def fake(config, monkeypatch):
 
   run.stops = lambda variant, point: None
   run.calls = calls
-  monkeypatch.setattr(experiment, "run", run)
+  monkeypatch.setattr(variants.single, "run", run)
   return run
 
 
@@ -49,7 +49,7 @@ def vary(config, field, *values):
 
 
 def rows_of(folder):
-  with open(folder / "comparison.csv", encoding="utf-8") as file:
+  with open(folder / "variants.csv", encoding="utf-8") as file:
     return list(csv.DictReader(file))
 
 
@@ -167,7 +167,7 @@ def test_values_on_the_command_line(config, monkeypatch, field, given, taken):
 
 def test_a_plain_config_is_one_run(config, tmp_path, monkeypatch):
   seen = []
-  monkeypatch.setattr(experiment, "run", lambda *a, **k: seen.append((a, k)) or {"scores": 1})
+  monkeypatch.setattr(variants.single, "run", lambda *a, **k: seen.append((a, k)) or {"scores": 1})
   assert variants.run(config, tmp_path, quiet=True) == {"scores": 1}
   assert seen == [((config, tmp_path), {"quiet": True})]
   assert not list(tmp_path.iterdir())
@@ -185,22 +185,22 @@ def test_variants_and_sweep_points_land_in_one_table(config, tmp_path, fake, cap
     summary = evaluation.summarise(predictions)
     assert found[row["name"]] == summary
     assert float(row["uf1"]) == summary["pooled"]["uf1"]
-  content = json.loads((tmp_path / "comparison.json").read_text())
+  content = json.loads((tmp_path / "variants.json").read_text())
   own = [row["config"] for row in content["rows"]]
   assert own[1] == {"model.branch": "cnn", "optimizer.learning_rate": "0.001"}
   assert content["config"]["training.epochs"] == "2"
   said = capsys.readouterr().out
   assert said.count("Finished 1 of 2") == said.count("Finished 2 of 2") == 2
   assert "held-out subjects" in said
-  assert (tmp_path / "comparison.html").is_file()
+  assert (tmp_path / "variants.html").is_file()
   variants.run(config, tmp_path, quiet=True)
   assert capsys.readouterr().out == ""
 
 
 def test_what_is_known_of_the_data_stands_on_the_comparison(config, tmp_path, fake):
   variants.run(vary(config, "model.branch", "cnn", "lstm"), tmp_path, quiet=True)
-  remarks = json.loads((tmp_path / "comparison.json").read_text())["remarks"]
-  assert set(run.load_split(config).remarks) < set(remarks)
+  remarks = json.loads((tmp_path / "variants.json").read_text())["remarks"]
+  assert set(data.load_split(config).remarks) < set(remarks)
 
 
 def test_stopped_folds_do_not_stop_the_study_but_end_it_with_an_error(config, tmp_path, fake):
@@ -237,11 +237,11 @@ def test_any_other_error_stops_the_study(config, tmp_path, monkeypatch, kind):
     seen.append(path.name)
     raise kind("no more")
 
-  monkeypatch.setattr(experiment, "run", fails)
+  monkeypatch.setattr(variants.single, "run", fails)
   with pytest.raises(kind, match="no more"):
     variants.run(vary(config, "model.branch", "cnn", "lstm"), tmp_path, quiet=True)
   assert seen == ["model.branch=cnn"]
-  assert not (tmp_path / "comparison.csv").exists()
+  assert not (tmp_path / "variants.csv").exists()
 
 
 def test_a_study_may_grow_but_is_not_another(config, tmp_path, fake):
@@ -287,7 +287,7 @@ def test_a_real_study(config, tmp_path):
     for name in ("study/model.branch=lstm", "alone")
   )
   assert there == here
-  page = (tmp_path / "study" / "comparison.html").read_text()
+  page = (tmp_path / "study" / "variants.html").read_text()
   assert 'href="model.branch%3Dlstm/report.html"' in page
 
 
@@ -297,7 +297,7 @@ def test_a_real_sweep_with_a_gap(config, tmp_path):
     variants.run(config, tmp_path, quiet=True)
   good, bad = rows_of(tmp_path)
   assert good["gap"] == ""
-  assert int(good["clips"]) == len(run.load_split(config).labels)
+  assert int(good["clips"]) == len(data.load_split(config).labels)
   assert int(bad["missing"]) > 0
   assert int(bad["clips"]) + int(bad["missing"]) == int(good["clips"])
   assert "have no prediction" in bad["gap"]

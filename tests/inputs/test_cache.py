@@ -27,15 +27,16 @@ def clips():
 def test_without_a_folder_it_is_computed_every_time(clips):
   compute = Counted()
   for _ in range(2):
-    assert set(cache.kept(clips, "flow", {}, compute)) == {"flow", "mask"}
+    assert set(cache.NO_CACHE.load_or_compute(clips, "flow", {}, compute)) == {"flow", "mask"}
+  assert cache.cache_in("") == cache.cache_in(None) == cache.NO_CACHE
   assert compute.runs == 2
 
 
 def test_what_is_kept_is_found_again_bit_by_bit(clips, tmp_path):
   compute = Counted()
-  with cache.keeping(tmp_path / "new" / "folder"):
-    first = cache.kept(clips, "flow", {"size": 28}, compute)
-    again = cache.kept(clips, "flow", {"size": 28}, compute)
+  kept = cache.cache_in(tmp_path / "new" / "folder").load_or_compute
+  first = kept(clips, "flow", {"size": 28}, compute)
+  again = kept(clips, "flow", {"size": 28}, compute)
   assert compute.runs == 1
   for name, array in first.items():
     np.testing.assert_array_equal(again[name], array)
@@ -49,38 +50,38 @@ def test_other_clips_options_or_names_are_computed_anew(clips, tmp_path):
   other = type(clips)(**{**vars(clips), "frames": pixel})
   apex = type(clips)(**{**vars(clips), "apex": clips.onset})
   assert not np.array_equal(apex.apex, clips.apex)
-  with cache.keeping(tmp_path):
-    cache.kept(clips, "flow", {"size": 28}, compute)
-    for given, name, options in (
-      (other, "flow", {"size": 28}),
-      (apex, "flow", {"size": 28}),
-      (clips.select([1, 0]), "flow", {"size": 28}),
-      (clips, "hoof", {"size": 28}),
-      (clips, "flow", {"size": 32}),
-    ):
-      before = compute.runs
-      cache.kept(given, name, options, compute)
-      assert compute.runs == before + 1
+  kept = cache.cache_in(tmp_path).load_or_compute
+  kept(clips, "flow", {"size": 28}, compute)
+  for given, name, options in (
+    (other, "flow", {"size": 28}),
+    (apex, "flow", {"size": 28}),
+    (clips.select([1, 0]), "flow", {"size": 28}),
+    (clips, "hoof", {"size": 28}),
+    (clips, "flow", {"size": 32}),
+  ):
+    before = compute.runs
+    kept(given, name, options, compute)
+    assert compute.runs == before + 1
 
 
 def test_other_code_computes_anew(clips, tmp_path, monkeypatch):
   compute = Counted()
-  with cache.keeping(tmp_path):
-    cache.kept(clips, "flow", {}, compute)
-    monkeypatch.setattr(cache, "_code", lambda: "other")
-    cache.kept(clips, "flow", {}, compute)
+  kept = cache.cache_in(tmp_path).load_or_compute
+  kept(clips, "flow", {}, compute)
+  monkeypatch.setattr(cache, "_code", lambda: "other")
+  kept(clips, "flow", {}, compute)
   assert compute.runs == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"no archive", None])
 def test_a_damaged_file_is_computed_again(clips, tmp_path, damage):
   compute = Counted()
-  with cache.keeping(tmp_path):
-    cache.kept(clips, "flow", {}, compute)
-    (file,) = tmp_path.iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-    found = cache.kept(clips, "flow", {}, compute)
+  kept = cache.cache_in(tmp_path).load_or_compute
+  kept(clips, "flow", {}, compute)
+  (file,) = tmp_path.iterdir()
+  whole = file.read_bytes()
+  file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+  found = kept(clips, "flow", {}, compute)
   assert compute.runs == 2
   np.testing.assert_array_equal(found["flow"], Counted()()["flow"])
   assert file.read_bytes() == whole
@@ -90,23 +91,14 @@ def test_an_error_keeps_nothing(clips, tmp_path):
   def fail():
     raise ValueError("halfway")
 
-  with cache.keeping(tmp_path), pytest.raises(ValueError, match="halfway"):
-    cache.kept(clips, "flow", {}, fail)
+  kept = cache.cache_in(tmp_path).load_or_compute
+  with pytest.raises(ValueError, match="halfway"):
+    kept(clips, "flow", {}, fail)
   assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_named(clips, tmp_path):
   (tmp_path / "file").write_text("in the way")
-  with cache.keeping(tmp_path / "file"), pytest.raises(WorkdirError, match="file"):
-    cache.kept(clips, "flow", {}, Counted())
-
-
-def test_keeping_ends_with_its_block(clips, tmp_path):
-  compute = Counted()
-  with cache.keeping(tmp_path / "outer"):
-    with cache.keeping(None):
-      cache.kept(clips, "flow", {}, compute)
-    assert not (tmp_path / "outer").exists()
-    cache.kept(clips, "flow", {}, compute)
-  cache.kept(clips, "flow", {}, compute)
-  assert compute.runs == 3
+  kept = cache.cache_in(tmp_path / "file").load_or_compute
+  with pytest.raises(WorkdirError, match="file"):
+    kept(clips, "flow", {}, Counted())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_jax.errors import ConfigError
-from mer_jax.inputs import cache, make
+from mer_jax.inputs import cache_in, make
 from mer_jax.inputs.flow import MOTION_UNIT, SCALINGS, STRAIN_UNIT, strain
 from mer_jax.inputs.optical_flow import METHODS
 from mer_jax.inputs.threads import one_thread_in_opencv
@@ -149,13 +149,13 @@ def test_the_maps_are_shared_by_all_scalings_and_no_other_option(texture, tmp_pa
   clips = filmed(texture, *smile(2.0))
   alone = {scaling: make("flow", clips, scaling=scaling)["image"] for scaling in SCALINGS}
   computed.clear()
-  with cache.keeping(tmp_path):
-    for scaling in (*SCALINGS, *SCALINGS):
-      assert np.array_equal(make("flow", clips, scaling=scaling)["image"], alone[scaling])
-    assert len(computed) == 1
-    small = make("flow", clips, size=7)["image"]
-    moved = make("flow", clips, head_motion="affine")["image"]
-    assert len(computed) == 3
+  cache = cache_in(tmp_path)
+  for scaling in (*SCALINGS, *SCALINGS):
+    assert np.array_equal(make("flow", clips, cache, scaling=scaling)["image"], alone[scaling])
+  assert len(computed) == 1
+  small = make("flow", clips, cache, size=7)["image"]
+  moved = make("flow", clips, cache, head_motion="affine")["image"]
+  assert len(computed) == 3
   assert small.shape == (1, 7, 7, 3)
   assert not np.array_equal(moved, alone["minmax"])
 

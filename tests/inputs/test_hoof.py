@@ -9,7 +9,7 @@ from drawn_frames import drawn
 from moved_textures import texture
 
 from mer_jax.errors import ConfigError
-from mer_jax.inputs import cache, make, tim
+from mer_jax.inputs import cache_in, make, tim
 from mer_jax.inputs.optical_flow import METHODS
 from mer_jax.inputs.oriented_histograms import binned, fine_histograms, shares
 
@@ -172,14 +172,14 @@ def test_the_flow_is_shared_by_all_bins_and_no_other_option(tmp_path, monkeypatc
     return between(*arguments)
 
   monkeypatch.setattr(module, "between", counted)
-  with cache.keeping(tmp_path):
-    for options in ({"bins": 8}, {"bins": 4}, {"bins": 8, "symmetric": False}, {"bins": 24}):
-      make("hoof", clips, flows=2, allow_small=True, **options)
-    assert len(computed) == 1
-    for options in ({"flows": 3}, {"blocks": 2}, {"method": "dis"}, {"head_motion": "affine"}):
-      make("hoof", clips, allow_small=True, **{"flows": 2, **options})
-    assert len(computed) == 5
-    again = make("hoof", clips, flows=2, bins=4, allow_small=True)["features"]
+  cache = cache_in(tmp_path)
+  for options in ({"bins": 8}, {"bins": 4}, {"bins": 8, "symmetric": False}, {"bins": 24}):
+    make("hoof", clips, cache, flows=2, allow_small=True, **options)
+  assert len(computed) == 1
+  for options in ({"flows": 3}, {"blocks": 2}, {"method": "dis"}, {"head_motion": "affine"}):
+    make("hoof", clips, cache, allow_small=True, **{"flows": 2, **options})
+  assert len(computed) == 5
+  again = make("hoof", clips, cache, flows=2, bins=4, allow_small=True)["features"]
   assert len(computed) == 5
   assert np.array_equal(again, make("hoof", clips, flows=2, bins=4, allow_small=True)["features"])
 

@@ -1,6 +1,7 @@
 """LBP-TOP against its definition, voxel by voxel, and against what is known of ATNet's features."""
 
 import dataclasses
+import functools
 import math
 import sys
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_jax.errors import ConfigError, DataError
-from mer_jax.inputs import keeping, lbp, make, tim
+from mer_jax.inputs import cache_in, lbp, make, tim
 
 MODULE = sys.modules["mer_jax.inputs.lbp_top"]  # the package shows the function of that name
 
@@ -231,14 +232,13 @@ def test_lengths_share_programs():
 
 def test_what_is_kept_is_used_again(tmp_path, monkeypatch):
   clips = drawn([8, 9], size=9)
-  with keeping(tmp_path):
-    first = features(clips)
-    other = features(clips, neighbours=4)
-    monkeypatch.setattr(MODULE, "_counted", None)
-    assert np.array_equal(features(clips, radii=[3, 3, 3]), first)
-    assert np.array_equal(features(clips, neighbours=4), other)
-    with pytest.raises(TypeError):
-      features(clips, blocks=2)
+  cached = functools.partial(make, "lbp_top", clips, cache_in(tmp_path))
+  first, other = cached()["features"], cached(neighbours=4)["features"]
+  monkeypatch.setattr(MODULE, "_counted", None)
+  assert np.array_equal(cached(radii=[3, 3, 3])["features"], first)
+  assert np.array_equal(cached(neighbours=4)["features"], other)
+  with pytest.raises(TypeError):
+    cached(blocks=2)
   assert not np.array_equal(first, other)
 
 

@@ -8,7 +8,7 @@ from drawn_frames import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_jax import inputs, models
+from mer_jax import inputs
 from mer_jax.clips import FLOW_MAPS, GRAY
 from mer_jax.errors import ConfigError
 
@@ -67,14 +67,22 @@ CHANNELS = {
   "apex_frame": 1,
   "apex_and_pooled_flow": 1,
 }
-# Their frames may be as small as 16 pixels, where allowed.
-OF_FLOW = ("flow", "flow_sequence", "hoof", "bi_woof", "pooled_flow", "apex_and_pooled_flow")
-CASES = [(name, options) for name in inputs.INPUTS for options in SETTINGS[name]]
+
+
+def settings_for(name: str) -> tuple[dict, ...]:
+  """Options that make an input small; of one that is not listed above, where it has them."""
+  small = {"num_frames": 6, "size": 7, "allow_small": True}
+  known = inputs.declaration(inputs.INPUTS[name]).options
+  return SETTINGS.get(name, ({key: value for key, value in small.items() if key in known},))
+
+
+CASES = [(name, options) for name in inputs.INPUTS for options in settings_for(name)]
 
 
 def clips_for(name: str, lengths=(5, 9, 2, 6), seed=0):
-  channels = FLOW_MAPS if name == "flow_maps" else GRAY
-  size = 16 if name in OF_FLOW else 8
+  declared = inputs.declaration(inputs.INPUTS[name])
+  channels = GRAY if GRAY in declared.reads else FLOW_MAPS
+  size = 16 if "allow_small" in declared.options else 8
   return drawn(list(lengths), size=size, seed=seed, channels=channels)
 
 
@@ -93,38 +101,36 @@ def test_a_clips_row_depends_on_that_clip_alone(name, options, order, seed):
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
-def test_shapes_and_types(name, options):
-  made = inputs.make(name, clips_for(name), **options)
-  if "features" in made:
-    assert list(made) == ["features"]
-    assert made["features"].ndim == 2
-    assert len(made["features"]) == 4
-    assert made["features"].dtype == np.float32
-    assert np.all(np.isfinite(made["features"]))
-  elif "image" in made or "motion" in made:
-    shapes = {
-      "image": (4, *(options.get("size", 8),) * 2, CHANNELS.get(name)),
-      "motion": (4, options.get("num_frames"), 2 * options.get("grid", 8) ** 2),
-    }
-    assert list(made) == [array for array in shapes if name in models.INPUTS_GIVING[array]]
-    for array, values in made.items():
+def test_every_input_gives_the_arrays_that_it_declares(name, options):
+  arrays = inputs.make(name, clips_for(name), **options)
+  assert tuple(arrays) == inputs.declaration(inputs.INPUTS[name]).gives
+  for array, values in arrays.items():
+    assert len(values) == 4
+    assert values.dtype == (np.bool_ if array == "mask" else np.float32)
+    assert np.all(np.isfinite(values))
+
+
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] in SETTINGS])
+def test_shapes(name, options):
+  arrays, side = inputs.make(name, clips_for(name), **options), options.get("size", 8)
+  shapes = {
+    "image": (4, side, side, CHANNELS.get(name)),
+    "motion": (4, options.get("num_frames"), 2 * options.get("grid", 8) ** 2),
+    "frames": (4, options.get("num_frames"), side, side, CHANNELS.get(name)),
+    "mask": (4, options.get("num_frames")),
+  }
+  for array, values in arrays.items():
+    if array == "features":
+      assert values.ndim == 2
+    else:
       assert values.shape == shapes[array]
-      assert values.dtype == np.float32
-      assert np.all(np.isfinite(values))
-  else:
-    assert name in models.INPUTS_GIVING["frames"]
-    sides = (options["size"],) * 2
-    assert made["frames"].shape == (4, options["num_frames"], *sides, CHANNELS[name])
-    assert made["frames"].dtype == np.float32
-    assert made["mask"].shape == (4, options["num_frames"])
-    assert made["mask"].dtype == np.bool_
-    assert np.all(np.isfinite(made["frames"]))
-    assert not np.any(made["frames"][~made["mask"]])
+  if "mask" in arrays:
+    assert not np.any(arrays["frames"][~arrays["mask"]])
 
 
 @pytest.mark.parametrize("name", inputs.INPUTS)
 def test_no_clips_give_no_rows(name):
-  for array in inputs.make(name, clips_for(name).select([]), **SETTINGS[name][0]).values():
+  for array in inputs.make(name, clips_for(name).select([]), **settings_for(name)[0]).values():
     assert len(array) == 0
 
 
@@ -180,7 +186,14 @@ def test_an_unknown_input_lists_the_known_ones():
 
 
 @pytest.mark.parametrize("name", inputs.INPUTS)
-def test_options_have_defaults_and_can_only_be_named(name):
+def test_every_input_has_options_with_defaults_that_can_only_be_named(name):
+  declared = inputs.declaration(inputs.INPUTS[name])
   clips, *rest = inspect.signature(inputs.INPUTS[name]).parameters.values()
   assert clips.name == "clips"
-  assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in rest)
+  assert declared.uses_cache == any(p.name == "cache" for p in rest)
+  for p in rest:
+    if p.kind is p.KEYWORD_ONLY:
+      assert p.default is not p.empty
+      assert p.name in declared.options
+    else:
+      assert p.name == "cache" or p.kind is p.VAR_KEYWORD

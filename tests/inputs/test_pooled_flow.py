@@ -142,11 +142,11 @@ def test_both_arrays_are_those_of_their_inputs_and_flow_is_shared_on_disk(tmp_pa
   clips = drawn([5, 8], size=16)
   motion = {"num_frames": 6, "grid": 4, "allow_small": True}
   image = {"size": 7, "standardise": "clip"}
-  with inputs.keeping(tmp_path):
-    alone = make("apex_frame", clips, **image) | make("pooled_flow", clips, **motion)
-    # A second flow would fail.
-    monkeypatch.setitem(optical_flow.METHODS, "farneback", None)
-    both = make("apex_and_pooled_flow", clips, **image, **motion)
+  cache = inputs.cache_in(tmp_path)
+  alone = make("apex_frame", clips, cache, **image) | make("pooled_flow", clips, cache, **motion)
+  # A second flow would fail.
+  monkeypatch.setitem(optical_flow.METHODS, "farneback", None)
+  both = make("apex_and_pooled_flow", clips, cache, **image, **motion)
   assert both.keys() == {"image", "motion"}
   for name, array in both.items():
     assert np.array_equal(array, alone[name])

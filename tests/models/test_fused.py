@@ -1,5 +1,7 @@
 """Convolution, pooling and ReLU as one operation: what its parts compute, whatever is batched."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from mer_jax.models import layers
-from mer_jax.models.layers import conv_pool, convolution, side_by_side
+from mer_jax.models.layers import conv_pool, side_by_side
 
 # A part of the images as small as it gets is one image.
 TINY, DEFAULT = 1, side_by_side.PART_BYTES
@@ -138,15 +140,13 @@ def test_a_fold_that_is_not_finite_changes_no_bit_of_the_others():
 @pytest.mark.parametrize("size", [(6, 5), (1, 6), (4, 3, 5)])
 def test_the_layer_takes_axes_too_short_to_pool_and_a_third_one(size):
   window = (3,) * len(size)
-  layer = layers.ConvPoolRelu(3, window, 2)
   x, params = normal(2, *size, 2), {"kernel": normal(*window, 2, 3, seed=1), "bias": np.ones(3)}
-  found = []
+  outputs = []
   for implementation in ("fused", "grouped"):
-    with convolution.using(implementation):
-      # A function of its own, for jit remembers what it was traced with.
-      found.append(jax.jit(lambda x: layer.apply({"params": params}, x))(x))
-  assert found[0].shape == (2, *(max(n // 2, 1) for n in size), 3)
-  close(*found)
+    layer = layers.ConvPoolRelu(3, window, 2, implementation)
+    outputs.append(jax.jit(partial(layer.apply, {"params": params}))(x))
+  assert outputs[0].shape == (2, *(max(n // 2, 1) for n in size), 3)
+  close(*outputs)
 
 
 @settings(max_examples=200, deadline=None)
@@ -159,10 +159,10 @@ def test_parts_are_equal_and_as_few_as_the_cache_allows(images, bytes_of_image):
   assert all(images // n > allowed for n in range(1, number) if images % n == 0)
 
 
-def test_apart_undoes_side_by_side_and_whole_undoes_cut():
+def test_apart_undoes_side_by_side_and_joined_undoes_cut():
   x = jnp.asarray(normal(3, 4, 2, 5))
   joined = side_by_side.side_by_side(x)
   assert joined.shape == (4, 2, 15)
   np.testing.assert_array_equal(joined[..., 5:10], x[1])
   np.testing.assert_array_equal(side_by_side.apart(joined, 3), x)
-  np.testing.assert_array_equal(side_by_side.whole(side_by_side.cut(joined, 2)), joined)
+  np.testing.assert_array_equal(side_by_side.joined(side_by_side.cut(joined, 2)), joined)

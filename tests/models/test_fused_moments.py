@@ -18,7 +18,7 @@ from batching import (
 from jax import lax
 
 from mer_jax.models import layers
-from mer_jax.models.layers import convolution, side_by_side
+from mer_jax.models.layers import side_by_side
 from mer_jax.models.layers.conv_moments_pool import conv_moments_pool
 
 TINY, DEFAULT = 1, side_by_side.PART_BYTES
@@ -197,12 +197,13 @@ def layer_arguments(batched):
 )
 def test_the_layer_is_convolution_relu_normalisation_and_pooling(implementation, batched):
   """`batched`: whether folds have weights, images and weights of clips of their own."""
-  layer = layers.ConvReluNormPool(4, (3, 3), pool=2, padding=1, momentum=0.9)
+  layer = layers.ConvReluNormPool(
+    4, (3, 3), pool=2, padding=1, momentum=0.9, implementation=implementation
+  )
 
   def ours(params, stats, x, weights):
     variables = {"params": params, "batch_stats": {"norm": stats}}
-    with convolution.using(implementation):
-      out, changed = layer.apply(variables, x, weights, train=True, mutable=["batch_stats"])
+    out, changed = layer.apply(variables, x, weights, train=True, mutable=["batch_stats"])
     return out, changed["batch_stats"]["norm"]
 
   def by_hand(params, stats, x, weights):
@@ -223,7 +224,7 @@ def test_the_layer_is_convolution_relu_normalisation_and_pooling(implementation,
 
 @pytest.mark.parametrize("implementation", ["fused", "product", "grouped"])
 def test_without_an_example_that_counts_the_statistics_stay(implementation):
-  layer = layers.ConvReluNormPool(3, (3, 3), pool=2)
+  layer = layers.ConvReluNormPool(3, (3, 3), pool=2, implementation=implementation)
   x = normal(2, 4, 4, 2)
   params = {
     "kernel": normal(3, 3, 2, 3, seed=1),
@@ -237,8 +238,7 @@ def test_without_an_example_that_counts_the_statistics_stay(implementation):
   def run(weights):
     return layer.apply(variables, x, weights, train=True, mutable=["batch_stats"])
 
-  with convolution.using(implementation):
-    out, changed = run(np.zeros(2, np.float32))
+  out, changed = run(np.zeros(2, np.float32))
   assert np.all(np.isfinite(out))
   jax.tree.map(np.testing.assert_array_equal, changed["batch_stats"], variables["batch_stats"])
 

@@ -47,10 +47,15 @@ def test_convolve_is_the_convolution_and_so_is_its_gradient(
     )
 
   def ours(x, w):
-    with convolution.using(implementation):
-      return convolution.convolve(
-        x, w, strides, padding, rhs_dilation=dilation, dimension_numbers=channels_last(4)
-      )
+    return convolution.convolve(
+      x,
+      w,
+      strides,
+      padding,
+      rhs_dilation=dilation,
+      dimension_numbers=channels_last(4),
+      implementation=implementation,
+    )
 
   def run(function):
     def both(x, w):
@@ -69,14 +74,14 @@ def test_convolve_in_three_dimensions(implementation):
   expected = lax.conv_general_dilated(
     x, w, (1, 1, 1), "SAME", dimension_numbers=("NDHWC", "DHWIO", "NDHWC")
   )
-  with convolution.using(implementation):
-    convolve = partial(
-      convolution.convolve,
-      window_strides=(1, 1, 1),
-      padding="SAME",
-      dimension_numbers=channels_last(5),
-    )
-    got = jax.jit(convolve)(x, w)
+  convolve = partial(
+    convolution.convolve,
+    window_strides=(1, 1, 1),
+    padding="SAME",
+    dimension_numbers=channels_last(5),
+    implementation=implementation,
+  )
+  got = jax.jit(convolve)(x, w)
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -90,8 +95,7 @@ def test_large_windows_are_the_convolution_too(size, stride):
     return out, *pullback(jnp.cos(out))
 
   expected = outputs(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-  with convolution.using("product"):
-    got = outputs(convolution.convolve, dimension_numbers=channels_last(4))
+  got = outputs(convolution.convolve, dimension_numbers=channels_last(4), implementation="product")
   for a, b in zip(got, expected, strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
@@ -102,26 +106,11 @@ def test_convolve_refuses_groups_and_transposition(refused):
     convolution.convolve(normal(1, 4, 4, 2), normal(3, 3, 1, 2), (1, 1), "SAME", **refused)
 
 
-def test_using_lasts_as_long_as_its_block_even_when_that_fails():
-  outside, inside = convolution.implementation(), []
-
-  def fail():
-    inside.append(convolution.implementation())
-    raise ZeroDivisionError
-
-  with convolution.using("grouped"):
-    with pytest.raises(ZeroDivisionError), convolution.using("product"):
-      fail()
-    assert convolution.implementation() == "grouped"
-  assert inside == ["product"]
-  assert convolution.implementation() == outside
-
-
 def test_auto_is_fused_on_a_cpu_and_product_elsewhere(monkeypatch):
   for backend, expected in (("cpu", "fused"), ("gpu", "product"), ("tpu", "product")):
     monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
-    with convolution.using("auto"):
-      assert convolution.implementation() == expected
+    assert convolution.resolve("auto") == expected
+    assert convolution.resolve("grouped") == "grouped"
 
 
 @settings(max_examples=10, deadline=None)

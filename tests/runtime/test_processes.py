@@ -165,7 +165,7 @@ def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, tmp_path
   said = "Chosen for every fold on 2 inner folds"
   assert said in ended[0].stdout
   workdir = tmp_path / "run"
-  assert snapshots.read(workdir / "inner" / "looks.jsonl")[0] == [1, 2]
+  assert snapshots.read(workdir / "inner" / "snapshots.jsonl")[0] == [1, 2]
   kept = [(workdir / name).read_bytes() for name in ("selection.json", "history.jsonl")]
   by_two = evaluation.read_csv(workdir / "predictions.csv")
   one.selection.update(name="inner", inner_folds=2)

@@ -35,16 +35,16 @@ def owners(split: Split) -> np.ndarray:
 def test_groups_partition_the_training_subjects_of_every_fold(case):
   split, count = case
   dealt, owner = deal(split, count), owners(split)
-  assert dealt.names == tuple(f"{f}/inner{i}" for f in split.fold_names for i in range(count))
+  assert dealt.folds.names == tuple(f"{f}/inner{i}" for f in split.fold_names for i in range(count))
   for f, held in enumerate(split.held_out):
     groups = dealt.validation[f * count : (f + 1) * count]
     np.testing.assert_array_equal(groups.sum(axis=0), ~held)
     assert np.all(groups.any(axis=1))
     people = [set(owner[group]) for group in groups]
     assert sum(map(len, people)) == len(set.union(*people))
-    np.testing.assert_array_equal(dealt.held_out[f * count : (f + 1) * count], groups | held)
-  assert dealt.validation.sum(axis=1).max() <= dealt.most
-  assert (~dealt.held_out).sum(axis=1).min() >= dealt.fewest >= 1
+    np.testing.assert_array_equal(dealt.folds.held_out[f * count : (f + 1) * count], groups | held)
+  assert dealt.validation.sum(axis=1).max() <= dealt.folds.most
+  assert (~dealt.folds.held_out).sum(axis=1).min() >= dealt.folds.fewest >= 1
 
 
 @given(splits(), st.randoms(use_true_random=False))
@@ -58,7 +58,7 @@ def test_labels_of_the_held_out_subject_move_nothing_of_its_fold(case, random):
   rows = slice(fold * count, (fold + 1) * count)
   np.testing.assert_array_equal(one.validation[rows], other.validation[rows])
   # They decide shapes, and with them the last bits of all folds.
-  assert (one.most, one.fewest) == (other.most, other.fewest)
+  assert (one.folds.most, one.folds.fewest) == (other.folds.most, other.folds.fewest)
 
 
 def test_classes_are_spread():
@@ -77,7 +77,7 @@ def test_folds_of_corpora_are_dealt_by_subject_too():
   rows = [(d, f"{s}", f"c{s}", "x") for d in ("casme2", "samm", "smic") for s in range(4)]
   split = leave_one_dataset_out(annotated(rows), np.arange(12) % 3, THREE, [])
   dealt = deal(split, 2)
-  assert dealt.names[0] == "casme2/inner0"
+  assert dealt.folds.names[0] == "casme2/inner0"
   np.testing.assert_array_equal(dealt.validation.sum(axis=1), [4] * 6)
 
 

@@ -6,12 +6,12 @@ import types
 import numpy as np
 
 from mer_jax.experiment import settings, trainer
-from mer_jax.experiment.selection.select import INNER
+from mer_jax.experiment.selection.options import INNER
 from mer_jax.protocols.split import Split
 
 
-def choices(workdir):
-  return json.loads((workdir / "selection.json").read_text())["choices"]
+def selected(workdir):
+  return json.loads((workdir / "selection.json").read_text())["selected"]
 
 
 def planted(shown, noisy=0.0):
@@ -43,14 +43,14 @@ def learned(split, arrays, folder, epochs, rates, metric, every=1):
   config.selection.update(name=INNER, inner_folds=3, metric=metric, every_epochs=every)
   config.checkpoint.every_epochs = epochs
   model = trainer.build_model(config, 3)
-  (by_clip,) = trainer.build(config, split, arrays, model).learn(folder)
+  (by_clip,) = trainer.build(config, split, arrays, model).train(folder)
   return by_clip[0]
 
 
 def test_inner_rejects_a_learning_rate_that_learns_nothing(tmp_path):
   split, arrays = planted(shown=1.0)
   found = learned(split, arrays, tmp_path, 25, (1e-6, 0.02), "uf1")
-  assert {entry["setting"] for entry in choices(tmp_path)} == {"learning_rate=0.02"}
+  assert {entry["setting"] for entry in selected(tmp_path)} == {"learning_rate=0.02"}
   assert np.mean(found.argmax(axis=-1) == split.labels) > 0.8
 
 
@@ -59,7 +59,7 @@ def test_inner_stops_before_it_knows_by_heart_what_is_mislabelled(tmp_path):
   early = learned(split, arrays, tmp_path / "early", 60, (0.04, 0.03), "loss")
   # Who looks at the last epoch alone has none to choose from.
   late = learned(split, arrays, tmp_path / "late", 60, (0.04, 0.03), "loss", every=60)
-  assert max(entry["epoch"] for entry in choices(tmp_path / "early")) < 40
-  assert {entry["epoch"] for entry in choices(tmp_path / "late")} == {60}
+  assert max(entry["epoch"] for entry in selected(tmp_path / "early")) < 40
+  assert {entry["epoch"] for entry in selected(tmp_path / "late")} == {60}
   truth = np.arange(48), split.labels
   assert -np.log(early[truth]).mean() < 0.8 * -np.log(late[truth]).mean()

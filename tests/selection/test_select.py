@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn.metrics import f1_score, log_loss, recall_score
 
-from mer_jax.experiment.selection import select
+from mer_jax.experiment.selection import options, select
 
 K = 3
 VALIDATION = np.array([[1, 0, 1, 0, 1], [0, 1, 0, 1, 0]] * 2, bool)
@@ -36,7 +36,7 @@ def brute_force(p: np.ndarray, rows: list[int], name: str) -> float:
   }[name]()
 
 
-@pytest.mark.parametrize("name", select.METRICS)
+@pytest.mark.parametrize("name", options.METRICS)
 @pytest.mark.parametrize("seed", range(4))
 def test_the_choice_is_the_best_of_all_epochs_and_settings(name, seed):
   """Rows: two settings of one fold with two inner folds each."""
@@ -81,7 +81,7 @@ def test_among_equals_the_earliest_epoch_then_the_first_setting(right, epoch, se
   assert (found.epoch.item(), found.setting.item()) == (epoch, setting)
 
 
-@pytest.mark.parametrize("name", select.METRICS)
+@pytest.mark.parametrize("name", options.METRICS)
 def test_what_left_clips_without_a_prediction_comes_last(name):
   p = said(0, looks=3, seeds=1)
   p[:, 0, 2:] = [1, 0, 0]  # a setting that is far from perfect
@@ -94,7 +94,7 @@ def test_what_left_clips_without_a_prediction_comes_last(name):
   assert (found.epoch.item(), found.setting.item()) == (1, 1)
 
 
-@pytest.mark.parametrize("name", select.METRICS)
+@pytest.mark.parametrize("name", options.METRICS)
 def test_where_nothing_was_ever_predicted_the_first_is_taken(name):
   note = select.tally(np.full((1, 4, 3, K), np.nan, np.float32), VALIDATION, LABELS)
   counts, loss = (np.stack([note[key]] * 2) for key in ("counts", "loss"))

@@ -10,9 +10,9 @@ import pytest
 
 from configs import parallel_cnn_lstm
 from mer_jax import errors, evaluation
-from mer_jax.experiment import run, variants
+from mer_jax.experiment import data, run, variants
 from mer_jax.experiment.selection import snapshots, train
-from mer_jax.experiment.selection.select import INNER, LEAKY
+from mer_jax.experiment.selection.options import INNER, LEAKY
 from mer_jax.runtime import atomic
 
 RATES = (0.0, 0.1)
@@ -60,8 +60,8 @@ def nested(data_dir):
   return config
 
 
-def choices(workdir, name="selection.json"):
-  return json.loads((workdir / name).read_text())["choices"]
+def selected(workdir, name="selection.json"):
+  return json.loads((workdir / name).read_text())["selected"]
 
 
 def test_beside_the_leaky_choice_everything_is_of_the_last_epoch(data_dir, leaky, tmp_path):
@@ -71,7 +71,7 @@ def test_beside_the_leaky_choice_everything_is_of_the_last_epoch(data_dir, leaky
   for name in ("predictions.csv", "metrics.json", "history.jsonl", "megc2019_seed1.log"):
     assert (tmp_path / "run" / name).read_bytes() == (leaky / name).read_bytes()
   more = {p.name for p in leaky.iterdir()} - {p.name for p in (tmp_path / "run").iterdir()}
-  parts = ("looks.jsonl", "selection.json", "predictions.csv", "metrics.json")
+  parts = ("snapshots.jsonl", "selection.json", "predictions.csv", "metrics.json")
   logs = ("megc2019_seed0.log", "megc2019_seed1.log")
   assert more == {f"leaky_test_best_{part}" for part in (*parts, *logs)}
 
@@ -121,11 +121,11 @@ def with_other_clips(split, fold, labels, noise=True):
 def test_labels_of_the_held_out_subject_move_the_leaky_choice_of_its_fold(data_dir, tmp_path):
   """Its training is the same bit by bit; what is reported of it is not."""
   config = tiny(data_dir, LEAKY)
-  split = run.load_split(config)
+  split = data.load_split(config)
   run.run(config, tmp_path / "run", quiet=True)
-  epochs, looks = snapshots.read(tmp_path / "run" / "leaky_test_best_looks.jsonl")
+  epochs, looks = snapshots.read(tmp_path / "run" / "leaky_test_best_snapshots.jsonl")
   said = looks["probabilities"][:, 0].argmax(axis=-1)
-  before = choices(tmp_path / "run", "leaky_test_best_selection.json")
+  before = selected(tmp_path / "run", "leaky_test_best_selection.json")
   at = [epochs.index(entry["epoch"]) for entry in before]
   # What a fold said at another epoch, as the truth, makes that epoch its best.
   fold, other = next(
@@ -137,9 +137,9 @@ def test_labels_of_the_held_out_subject_move_the_leaky_choice_of_its_fold(data_d
   held = split.held_out[fold]
   changed = with_other_clips(split, fold, said[other][held], noise=False)
   run.run(config, tmp_path / "changed", quiet=True, split=changed)
-  after = choices(tmp_path / "changed", "leaky_test_best_selection.json")
+  after = selected(tmp_path / "changed", "leaky_test_best_selection.json")
   assert after[fold]["epoch"] == epochs[other] != before[fold]["epoch"]
-  _, again = snapshots.read(tmp_path / "changed" / "leaky_test_best_looks.jsonl")
+  _, again = snapshots.read(tmp_path / "changed" / "leaky_test_best_snapshots.jsonl")
   np.testing.assert_array_equal(
     again["probabilities"][:, :, held], looks["probabilities"][:, :, held]
   )
@@ -149,22 +149,22 @@ def test_noise_and_other_labels_for_the_held_out_subject_move_no_bit_with_inner(
   data_dir, tmp_path, monkeypatch
 ):
   config, fold, states = nested(data_dir), 2, []
-  train = train.training.train
+  original = train.training.train
 
   def spy(*args):
-    states.append(train(*args))
+    states.append(original(*args))
     return states[-1]
 
   monkeypatch.setattr(train.training, "train", spy)
-  split = run.load_split(config)
+  split = data.load_split(config)
   labels = (split.labels[split.held_out[fold]] + 1) % 3
   for name, one in (("run", split), ("noise", with_other_clips(split, fold, labels))):
     run.run(config, tmp_path / name, quiet=True, split=one)
-  found, noisy = (choices(tmp_path / name) for name in ("run", "noise"))
+  found, noisy = (selected(tmp_path / name) for name in ("run", "noise"))
   assert found[fold] == noisy[fold]
   rows = [p * 2 * len(split.fold_names) + 2 * fold + i for p in range(2) for i in range(2)]
   (_, clean), (_, other) = (
-    snapshots.read(tmp_path / name / "inner" / "looks.jsonl") for name in ("run", "noise")
+    snapshots.read(tmp_path / name / "inner" / "snapshots.jsonl") for name in ("run", "noise")
   )
   for name in ("counts", "loss"):
     np.testing.assert_array_equal(clean[name][:, :, rows], other[name][:, :, rows])
@@ -181,15 +181,15 @@ def test_noise_and_other_labels_for_the_held_out_subject_move_no_bit_with_inner(
 def test_a_sweep_with_inner_is_one_nested_result(data_dir, inner, capsys):
   summary = variants.run(nested(data_dir), inner)  # finished: reported again
   assert summary == run.run(nested(data_dir), inner, quiet=True)
-  assert summary["clips"] == len(run.load_split(nested(data_dir)).labels)
+  assert summary["clips"] == len(data.load_split(nested(data_dir)).labels)
   assert not list(inner.glob("learning_rate=*"))
-  assert not (inner / "comparison.html").exists()
+  assert not (inner / "variants.html").exists()
   assert {p.name for p in (inner / "inner").iterdir()} == {
-    "looks.jsonl",
+    "snapshots.jsonl",
     *(f"learning_rate={rate:g}" for rate in RATES),
   }
-  found = choices(inner)
-  assert [entry["fold"] for entry in found] == list(run.load_split(nested(data_dir)).fold_names)
+  found = selected(inner)
+  assert [entry["fold"] for entry in found] == list(data.load_split(nested(data_dir)).fold_names)
   assert {entry["setting"] for entry in found} <= {f"learning_rate={rate:g}" for rate in RATES}
   rows = [json.loads(line) for line in (inner / "history.jsonl").read_text().splitlines()]
   for entry in found:
@@ -197,7 +197,7 @@ def test_a_sweep_with_inner_is_one_nested_result(data_dir, inner, capsys):
     assert epochs == list(range(1, entry["epoch"] + 1))
   said, page = capsys.readouterr().out, (inner / "report.html").read_text()
   for text in (said, page):
-    assert "Chosen for every fold on 2 inner folds of its training subjects, by uf1" in text
+    assert "Selected for every fold on 2 inner folds of its training subjects, by uf1" in text
   assert all(entry["setting"] in page for entry in found)
   assert "values of the loss are missing" not in page
   assert "leaky" not in said + page
@@ -245,7 +245,7 @@ def same_results(workdir, undisturbed):
 def test_killed_in_both_phases_it_ends_with_the_same_bytes(data_dir, inner, tmp_path, monkeypatch):
   workdir = tmp_path / "run"
   for moment in (
-    "inner/looks.jsonl",
+    "inner/snapshots.jsonl",
     "learning_rate=0.1/history.jsonl",
     "selection.json",
     "inner/checkpoints",
@@ -263,7 +263,7 @@ def test_killed_in_both_phases_it_ends_with_the_same_bytes(data_dir, inner, tmp_
 def test_killed_while_it_looks_at_held_out_clips(data_dir, leaky, tmp_path, monkeypatch):
   config = tiny(data_dir, LEAKY)
   config.seeds = 2
-  for moment in ("looks.jsonl", "leaky_test_best_metrics.json"):
+  for moment in ("snapshots.jsonl", "leaky_test_best_metrics.json"):
     with monkeypatch.context() as patch:
       killing(patch, moment)
       with pytest.raises(Killed):
@@ -277,16 +277,19 @@ def test_looks_that_are_lost_are_named(which, data_dir, request, tmp_path):
   workdir = tmp_path / "run"
   shutil.copytree(request.getfixturevalue(which), workdir)
   if which == "leaky":
-    config, looks = tiny(data_dir, LEAKY), workdir / "leaky_test_best_looks.jsonl"
+    config, looks = tiny(data_dir, LEAKY), workdir / "leaky_test_best_snapshots.jsonl"
     config.seeds = 2
   else:
-    config, looks = nested(data_dir), workdir / "inner" / "looks.jsonl"
+    config, looks = nested(data_dir), workdir / "inner" / "snapshots.jsonl"
   lines = looks.read_text().splitlines(keepends=True)
   looks.write_text("".join(lines[1:]))
   if which == "leaky":
-    with pytest.raises(errors.WorkdirError, match=r"jsonl lacks looks .*\(1 of 6, .* epoch 1\)"):
+    with pytest.raises(errors.WorkdirError, match=r"lacks snapshots .*\(1 of 6, .* epoch 1\)"):
       run.run(config, workdir, quiet=True)
-  else:  # the first phase comes again
+  else:  # the first phase comes again, unless the run has ended
+    run.run(config, workdir, quiet=True)
+    assert looks.read_text() == "".join(lines[1:])
+    (workdir / "predictions.csv").unlink()
     run.run(config, workdir, quiet=True)
     assert looks.read_text() == "".join(lines)
 
@@ -296,7 +299,7 @@ def test_a_setting_that_diverges_is_not_chosen(data_dir, tmp_path):
   config.sweep.learning_rate = (1e30, 0.1)
   summary = run.run(config, tmp_path, quiet=True)
   assert not summary["missing"]
-  assert {entry["setting"] for entry in choices(tmp_path)} == {"learning_rate=0.1"}
+  assert {entry["setting"] for entry in selected(tmp_path)} == {"learning_rate=0.1"}
 
 
 @pytest.mark.parametrize(

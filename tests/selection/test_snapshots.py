@@ -11,19 +11,20 @@ from mer_jax import training
 from mer_jax.experiment.selection import snapshots
 from mer_jax.experiment.selection.inner_folds import deal
 from mer_jax.protocols.split import Split
+from mer_jax.targets import SingleClass
 
 NAMES = tuple(f"casme2/sub{f:02d}" for f in range(5))
 CHUNKS = 5  # steps in an epoch of 19 clips in batches of 4
 
 
-def run(loso, folder, epochs, *, chunk=1, every=2, look=1, watching=training.Watch):
+def run(loso, folder, epochs, *, chunk=1, every=2, look=1, recorder=snapshots.Snapshots):
   """(state, looks): the state at the end, and what was noted on the way."""
   history = training.History([folder / "history.jsonl"], (0, 1), NAMES)
-  looks = watching({folder / "looks.jsonl": lambda p: {"p": p, "half": p[:, :, :1]}}, look)
+  looks = recorder({folder / "snapshots.jsonl": lambda p: {"p": p, "half": p[:, :, :1]}}, look)
   with training.Checkpoints(folder / "checkpoints", keep=2) as checkpoints:
     plan = training.Plan(epochs, chunk, every)
     state = training.train(loso, plan, checkpoints, history, looks)
-  return jax.device_get(state), snapshots.read(folder / "looks.jsonl")
+  return jax.device_get(state), snapshots.read(folder / "snapshots.jsonl")
 
 
 def assert_same_bits(a, b):
@@ -59,7 +60,7 @@ def test_a_look_is_what_a_run_of_so_many_epochs_predicts(devices, tmp_path):
   ],
 )
 def test_looks_are_at_ends_of_chunks_and_at_the_last_epoch(epochs, chunk, every, expected):
-  assert training.look_epochs(training.Plan(epochs, chunk), every) == expected
+  assert training.snapshot_epochs(training.Plan(epochs, chunk), every) == expected
 
 
 @pytest.mark.parametrize("case", ["parallel", "ststnet"])
@@ -67,13 +68,13 @@ def test_stopped_and_resumed_the_looks_are_the_same_bytes(case, tmp_path):
   loso = program(case, problem(CASES[case][2]))
   whole, _ = run(loso, tmp_path / "whole", 5)
   run(loso, tmp_path / "stopped", 2)
-  with open(tmp_path / "stopped" / "looks.jsonl", "a") as file:
+  with open(tmp_path / "stopped" / "snapshots.jsonl", "a") as file:
     # What a run that went on wrote before it was killed, the last of it in half.
     file.write('{"epoch": 3, "p": {"dtype": "<f4", "shape": [1], "data": "AAAA"}}\n{"epoch": 4, "p')
   resumed, _ = run(loso, tmp_path / "stopped", 5)
   assert_same_bits(whole, resumed)
-  assert (tmp_path / "whole" / "looks.jsonl").read_bytes() == (
-    tmp_path / "stopped" / "looks.jsonl"
+  assert (tmp_path / "whole" / "snapshots.jsonl").read_bytes() == (
+    tmp_path / "stopped" / "snapshots.jsonl"
   ).read_bytes()
 
 
@@ -82,7 +83,7 @@ class Killed(BaseException):
 
 
 def test_killed_between_look_and_checkpoint(tmp_path):
-  class Killing(training.Watch):
+  class Killing(snapshots.Snapshots):
     def append(self, epoch, probabilities):
       super().append(epoch, probabilities)
       if epoch == 4:
@@ -91,8 +92,8 @@ def test_killed_between_look_and_checkpoint(tmp_path):
   loso = program("ststnet", problem("image"))
   whole = run(loso, tmp_path / "whole", 6, every=3)
   with pytest.raises(Killed):
-    run(loso, tmp_path / "killed", 6, every=3, watching=Killing)
-  assert snapshots.read(tmp_path / "killed" / "looks.jsonl")[0] == [1, 2, 3, 4]
+    run(loso, tmp_path / "killed", 6, every=3, recorder=Killing)
+  assert snapshots.read(tmp_path / "killed" / "snapshots.jsonl")[0] == [1, 2, 3, 4]
   assert_same_bits(whole, run(loso, tmp_path / "killed", 6, every=3))
 
 
@@ -109,8 +110,8 @@ def test_killed_between_look_and_checkpoint(tmp_path):
   ],
 )
 def test_looks_behind_damage_are_left_out(damage, tmp_path):
-  path = tmp_path / "looks.jsonl"
-  watching = training.Watch({path: lambda p: {"p": p}}, 1)
+  path = tmp_path / "snapshots.jsonl"
+  watching = snapshots.Snapshots({path: lambda p: {"p": p}}, 1)
   looks = [np.full((2, 1, 1, 3), e, np.float32) for e in (1, 2, 3)]
   for epoch, look in enumerate(looks, 1):
     watching.append(epoch, look)
@@ -134,7 +135,7 @@ def test_every_seed_and_fold_goes_its_own_way_to_its_own_end():
   given = problem("image")
   setting = np.array([[0, 1, 0, 1, 1], [1, 1, 0, 0, 1]])
   until = np.array([[3, 9, 6, 1, 9], [9, 2, 6, 8, 5]])
-  chosen = program("ststnet", given).choosing(
+  chosen = program("ststnet", given).with_selected(
     {name: np.asarray(values)[setting] for name, values in HYPER.items()}, until
   )
   state, sums = chosen.train(chosen.init(), 0, 9)
@@ -179,19 +180,18 @@ def inner_of(given, count=2):
 def inner_program(given, inner, rows=slice(None), devices=1, schedule="shared"):
   """Two settings of the inner folds `rows`, ready to train."""
   base = program("ststnet", given)
-  names = inner.names[rows]
+  folds = inner.folds
+  part = folds._replace(
+    names=folds.names[rows], held_out=folds.held_out[rows], predicted=folds.predicted[rows]
+  )
   return training.build(
-    base.recipe._replace(schedule=schedule, balance="class_weights"),
-    training.arrange(2 * len(names), 4, devices),
+    base.recipe._replace(schedule=schedule, target=SingleClass(3, "class_weights")),
+    training.arrange(2 * len(part.names), 4, devices),
     (0, 1),
-    names,
-    inner.held_out[rows],
+    part,
     given.inputs,
     given.labels,
     HYPER,
-    predicted=inner.validation[rows],
-    most=inner.most,
-    fewest=inner.fewest,
   )
 
 

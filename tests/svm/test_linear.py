@@ -134,13 +134,14 @@ def test_many_folds_start_together_and_end_apart(d):
 def test_a_fold_is_its_own_whatever_runs_beside_it(scale):
   from mer_jax.svm import linear
   from mer_jax.svm.balance import copies
+  from mer_jax.svm.problem import Problem
 
   features, labels, held_out = drawn("normal", 40, 8, folds=11)
   counts = copies(labels, held_out, CLASSES, "class_weights", 0)
-  options = (CLASSES, 1.0, "class_weights", scale)
-  whole = linear.decisions(features, labels, counts, *options, shown=False)
-  part = linear.decisions(features, labels, counts[3:6], *options, shown=False)
-  np.testing.assert_array_equal(whole[3:6], part)
+  problem = Problem(features, labels, counts, CLASSES, "class_weights", scale)
+  every = linear.decisions(problem, 1.0, shown=False)
+  part = linear.decisions(problem._replace(copies=counts[3:6]), 1.0, shown=False)
+  np.testing.assert_array_equal(every[3:6], part)
 
 
 def test_oversampling_is_copies_of_rows():

@@ -12,7 +12,7 @@ from mer_jax.svm.balance import class_weights, copies
 @pytest.mark.parametrize("options", [{"cost": 1.0}, {"kernel": "rbf"}])
 def test_each_clip_is_scored_by_the_fold_that_held_it_out(options):
   features, labels, held_out = drawn("normal", 30, 6)
-  scores = svm.loso(features, labels, held_out, CLASSES, shown=False, **options)
+  scores = svm.loso(features, labels, held_out, CLASSES, svm.Machine(**options), shown=False)
   said = everywhere(features, labels, held_out, **options)
   for f, holds in enumerate(held_out):
     np.testing.assert_array_equal(
@@ -26,7 +26,7 @@ def test_each_clip_is_scored_by_the_fold_that_held_it_out(options):
 @pytest.mark.parametrize("seed", range(3))
 def test_probabilities_order_the_classes_as_the_decisions_do(options, seed):
   features, labels, held_out = drawn("normal", 60, 3, seed=seed)
-  scores = svm.loso(features, labels, held_out, CLASSES, shown=False, **options)
+  scores = svm.loso(features, labels, held_out, CLASSES, svm.Machine(**options), shown=False)
   np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1, atol=1e-5)
   np.testing.assert_array_equal(scores.probabilities.argmax(axis=1), scores.prediction)
   agree = scores.decisions.argmax(axis=1) == scores.prediction
@@ -41,7 +41,9 @@ def test_tied_votes_are_decided_as_predict_decides_them():
   found = 0
   for seed in range(8):
     features, labels, held_out = drawn("normal", 60, 2, seed=seed)
-    scores = svm.loso(features, labels, held_out, CLASSES, kernel="rbf", gamma=2.0, shown=False)
+    scores = svm.loso(
+      features, labels, held_out, CLASSES, svm.Machine(kernel="rbf", gamma=2.0), shown=False
+    )
     tied = scores.decisions.argmax(axis=1) != scores.prediction
     np.testing.assert_array_equal(scores.probabilities.argmax(axis=1), scores.prediction)
     found += tied.sum()
@@ -53,7 +55,7 @@ def test_a_fold_with_one_class_says_that_class(kernel):
   features, _, _ = drawn("normal", 10, 4)
   labels = np.array([0] * 5 + [1] * 5)
   held_out = np.stack([labels == 0, labels == 1])
-  scores = svm.loso(features, labels, held_out, 3, kernel=kernel, shown=False)
+  scores = svm.loso(features, labels, held_out, 3, svm.Machine(kernel=kernel), shown=False)
   np.testing.assert_array_equal(scores.prediction, 1 - labels)
   np.testing.assert_array_equal(scores.probabilities[:, :2], np.eye(2)[1 - labels])
   assert (scores.decisions[np.arange(10), labels] == -np.inf).all()
@@ -62,9 +64,9 @@ def test_a_fold_with_one_class_says_that_class(kernel):
 
 def test_a_dict_of_one_array_is_flattened_and_its_mask_left_out():
   features, labels, held_out = drawn("normal", 20, 12)
-  flat = svm.loso(features, labels, held_out, CLASSES, cost=1.0, shown=False)
+  flat = svm.loso(features, labels, held_out, CLASSES, svm.Machine(cost=1.0), shown=False)
   inputs = {"frames": features.reshape(20, 3, 2, 2, 1), "mask": np.ones((20, 3), bool)}
-  made = svm.loso(inputs, labels, held_out, CLASSES, cost=1.0, shown=False)
+  made = svm.loso(inputs, labels, held_out, CLASSES, svm.Machine(cost=1.0), shown=False)
   np.testing.assert_array_equal(flat.decisions, made.decisions)
   with pytest.raises(ConfigError, match="'a', 'b'"):
     svm.loso({"a": features, "b": features}, labels, held_out, CLASSES)

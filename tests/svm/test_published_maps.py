@@ -23,9 +23,8 @@ def split(tmp_path_factory):
 
 def scores_of(split, arrays) -> list[float]:
   """Accuracy, UF1 and UAR of SVC(C=3, gamma="scale", class_weight="balanced")."""
-  scores = svm.loso(
-    arrays, split.labels, split.held_out, len(split.class_names), kernel="rbf", cost=3.0
-  )
+  machine = svm.Machine(kernel="rbf", cost=3.0)
+  scores = svm.loso(arrays, split.labels, split.held_out, len(split.class_names), machine)
   predictions = evaluation.predictions_of([0], split, scores.probabilities[None])
   np.testing.assert_array_equal(predictions.prediction, scores.prediction)
   pooled = evaluation.summarise(predictions)["pooled"]

@@ -1,5 +1,7 @@
 """Models compute the same however their convolutions are computed."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from problems import CASES, LARGER_CASES, problem
 
 from mer_jax import models
 from mer_jax.models.layers import convolution
-from mer_jax.training import losses
+from mer_jax.targets import SingleClass
 
 FOLDS, BATCH = 2, 4
 
@@ -21,7 +23,11 @@ def draw(rng, shape):
 def test_every_implementation_gives_the_same_loss_and_gradients(case):
   name, options, takes = (CASES | LARGER_CASES)[case]
   given = problem(takes)
-  model = models.build(name, 3, options)
+  by_implementation = {
+    implementation: models.build(name, 3, options, convolution=implementation)
+    for implementation in convolution.IMPLEMENTATIONS
+  }
+  model = by_implementation["auto"]
   inputs = jax.tree.map(lambda x: x[:BATCH], given.inputs)
   weights = np.float32([[1, 0, 2, 1], [1, 1, 0.5, 0]])
   shapes = jax.eval_shape(
@@ -30,7 +36,7 @@ def test_every_implementation_gives_the_same_loss_and_gradients(case):
   rng = np.random.default_rng(0)
   variables = jax.tree.map(lambda leaf: draw(rng, (FOLDS, *leaf.shape)), shapes)
 
-  def loss(params, variables, weights):
+  def loss(model, params, variables, weights):
     logits, changed = model.apply(
       {**variables, "params": params},
       inputs,
@@ -39,15 +45,14 @@ def test_every_implementation_gives_the_same_loss_and_gradients(case):
       rngs={"dropout": jax.random.key(1)},
       mutable=["batch_stats"],
     )
-    return losses.weighted(logits, given.labels[:BATCH], weights, None), changed
+    return SingleClass(3).loss(logits, given.labels[:BATCH], weights), changed
 
   def run(implementation):
-    with convolution.using(implementation):
-      # A function of its own, for jit remembers what it was traced with.
-      step = jax.jit(
-        lambda v, w: jax.vmap(jax.value_and_grad(loss, has_aux=True))(v["params"], v, w)
-      )
-      return step(variables, weights)
+    of_model = functools.partial(loss, by_implementation[implementation])
+    step = jax.jit(
+      lambda v, w: jax.vmap(jax.value_and_grad(of_model, has_aux=True))(v["params"], v, w)
+    )
+    return step(variables, weights)
 
   expected = run("grouped")
   assert all(np.any(leaf) for leaf in jax.tree.leaves(expected[1]))

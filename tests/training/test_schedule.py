@@ -5,7 +5,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_jax.training import losses, schedule
+from mer_jax.targets import SingleClass
+from mer_jax.training import schedule
 
 KEY = jax.random.key(5)
 
@@ -66,7 +67,7 @@ def test_a_fold_that_may_learn_from_nothing_gets_batches_that_do_not_count():
 def test_class_weights_give_every_class_the_same_sum():
   labels = np.array([0, 0, 0, 0, 1, 1, 2, 2])
   trains = np.float32([1, 1, 1, 0, 1, 1, 1, 0])
-  weights = np.asarray(losses.class_weights(trains, labels, 4))
+  weights = np.asarray(SingleClass(4, "class_weights").clip_weights(trains, labels))
   np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 0, 1, 1, 2, 0], rtol=1e-6)
   assert weights.sum() == trains.sum()
 
@@ -77,4 +78,6 @@ def test_focal_loss_is_its_formula_and_gamma_zero_is_cross_entropy():
   p = np.asarray(jax.nn.softmax(logits))[np.arange(6), labels]
   for gamma in (0.0, 2.0):
     expected = np.sum(weights * (1 - p) ** gamma * -np.log(p)) / 4
-    np.testing.assert_allclose(losses.weighted(logits, labels, weights, gamma), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+      SingleClass(4).loss(logits, labels, weights, gamma), expected, rtol=1e-5
+    )

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
-from problems import CASES, problem, program
+from problems import CASES, problem, program, recipe_of
 
-from mer_jax import models, training
+from mer_jax import training
 from mer_jax.training import fold as one
 from mer_jax.training import footprint, layout, optimizers
 from mer_jax.training import program as programs
@@ -131,12 +131,13 @@ def test_seeds_vmapped_are_seeds_one_after_another():
 
 def footprint_of(batch_size, **options):
   given = problem("image", sizes=(20, 20))
-  recipe = training.Recipe(
-    model=models.build("ststnet", 3, options),
+  # "product" keeps what it computes; "fused" is there to keep none of it.
+  recipe = recipe_of(
+    "ststnet",
+    options,
     optimizer=optimizers.build("adam"),
-    num_classes=3,
     batch_size=batch_size,
-    convolution="product",  # which keeps what it computes; "fused" is there to keep none of it
+    convolution="product",
   )
   return training.estimate(recipe, given.inputs, given.labels, ["learning_rate"])
 

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mer_jax import models, training
+from mer_jax.targets import SingleClass
 from mer_jax.training import optimizers
 
 FRAMES = {"frames": (6, 8, 8, 1)}
-# A model that is missing here fails test_engine.test_every_model_is_tested.
+# Fields that make models small. A model without a line here is tested as it is, see below.
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "parallel": (
     "parallel_cnn_lstm",
@@ -29,6 +30,14 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
 LARGER_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "micro_attention_of_two_stages": ("micro_attention", {"channels": (3, 4)}, "image"),
   "atnet_fusion": ("atnet", {"channels": (3,), "lstm_features": 3}, "image and motion"),
+}
+
+
+CASES |= {
+  name: (name, {}, takes if isinstance(takes, str) else " and ".join(takes))
+  for name, model in models.MODELS.items()
+  if name not in {case[0] for case in CASES.values()}
+  for takes in [getattr(model(num_classes=3), "takes")]  # noqa: B009
 }
 
 
@@ -78,18 +87,30 @@ def program(
   hyper = {"learning_rate": [0.05], "momentum": [0.9]} if hyper is None else hyper
   points = len(next(iter(hyper.values())))
   return training.build(
-    training.Recipe(
-      model=models.build(name, 3, options),
-      num_classes=3,
-      **{"batch_size": 4, "optimizer": optimizers.build("sgd"), **recipe},
-    ),
+    recipe_of(name, options, **recipe),
     training.arrange(points * len(given.names[folds]), block, devices),
     seeds,
-    given.names[folds],
-    given.held_out[folds],
+    # `fewest` of all folds, so that programs of some of them are compiled alike.
+    training.Folds(
+      given.names[folds], given.held_out[folds], fewest=int((~given.held_out).sum(axis=1).min())
+    ),
     given.inputs,
     given.labels,
     hyper,
-    # Of all folds, so that programs of some of them are compiled alike.
-    fewest=int((~given.held_out).sum(axis=1).min()),
+  )
+
+
+def recipe_of(
+  name: str,
+  options: Mapping[str, Any],
+  *,
+  balance: str = "none",
+  convolution: str = "auto",
+  **recipe: Any,
+) -> training.Recipe:
+  """A recipe for the model `name` with three classes and batches of 4."""
+  return training.Recipe(
+    model=models.build(name, 3, options, convolution=convolution),
+    target=SingleClass(3, balance),
+    **{"batch_size": 4, "optimizer": optimizers.build("sgd"), **recipe},
   )
