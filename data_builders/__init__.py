@@ -1,14 +1,15 @@
 """TFDS builders: one folder for each corpus, as its owners distribute it."""
 
 import importlib
+import pathlib
 
 from mer_jax import errors
 
+# Every folder with a builder, by TFDS' convention NAME/NAME_dataset_builder.py.
 BUILDERS = {
-  "casme2": "data_builders.casme2.casme2_dataset_builder",
-  "samm": "data_builders.samm.samm_dataset_builder",
-  "smic": "data_builders.smic.smic_dataset_builder",
-  "megc2019_flow": "data_builders.megc2019_flow.megc2019_flow_dataset_builder",
+  file.parent.name: f"{__name__}.{file.parent.name}.{file.stem}"
+  for file in sorted(pathlib.Path(__file__).parent.glob("*/*_dataset_builder.py"))
+  if file.stem == f"{file.parent.name}_dataset_builder"
 }
 
 

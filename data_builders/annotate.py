@@ -3,6 +3,7 @@
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from data_builders import sheets, span, tree
 from data_builders.build_report import BuildReport
@@ -220,6 +221,18 @@ def _date(path: pathlib.Path) -> str:
   return max(dates, default="")
 
 
+class Labels(NamedTuple):
+  """What a coding sheet calls a clip.
+
+  Attributes:
+    emotion: the corpus' own label in canonical form.
+    objective_class: "I" to "VII"; "" where there is none.
+  """
+
+  emotion: str
+  objective_class: str = ""
+
+
 def record(
   key: Key,
   row: sheets.Row,
@@ -227,8 +240,7 @@ def record(
   ends: tuple[int, int],
   report: BuildReport,
   *,
-  emotion: str,
-  objective_class: str,
+  labels: Labels,
   fps: float,
   crop: bool,
 ) -> Record:
@@ -240,8 +252,7 @@ def record(
     frames: number -> path of all frames of its folder.
     ends: frame numbers of onset and offset.
     report: repairs are added to it.
-    emotion: the corpus' own label in canonical form.
-    objective_class: "I" to "VII", or "".
+    labels: of the clip.
     fps: frames per second of the camera.
     crop: whether the face is still to be cut out.
 
@@ -254,7 +265,7 @@ def record(
     dataset=report.dataset,
     subject=key[0],
     clip=key[1],
-    emotion=emotion,
+    emotion=labels.emotion,
     frames=part.frames,
     numbers=part.numbers,
     onset=0,
@@ -264,5 +275,5 @@ def record(
     fps=fps,
     crop=crop,
     action_units=row.text("action_units"),
-    objective_class=objective_class,
+    objective_class=labels.objective_class,
   )

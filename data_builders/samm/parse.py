@@ -138,8 +138,7 @@ def _record(
     frames,
     (onset, offset),
     report,
-    emotion=emotion,
-    objective_class=objective_class,
+    labels=annotate.Labels(emotion, objective_class),
     fps=FPS,
     crop=crop,
   )

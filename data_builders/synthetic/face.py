@@ -7,7 +7,7 @@ relief gives the light something to act on, so that two people differ in more th
 import cv2
 import numpy as np
 
-from data_builders.synthetic.identity import Identity
+from mer_jax.face.anatomy import Identity
 
 LID_LEVELS = 6  # drawn stages from open to closed eyes
 Box = tuple[float, float, float, float]  # left, top, right, bottom in face units

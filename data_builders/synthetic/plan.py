@@ -5,9 +5,10 @@ import pathlib
 
 import numpy as np
 
-from data_builders.synthetic import corpora, expression
+from data_builders.synthetic import corpora
 from data_builders.synthetic.corpora import Corpus
 from mer_jax import errors
+from mer_jax.face import prototypes
 
 # Purposes of the random streams. Each stream is seeded by itself, so what a clip looks like depends
 # on its own place in the corpus and nothing else, and no nuisance depends on the label.
@@ -35,7 +36,7 @@ class PlannedClip:
   index: int
   clip: str
   emotion: str
-  units: tuple[expression.ActionUnit, ...]
+  units: tuple[prototypes.ActionUnit, ...]
   camera: str
   fps: int
   onset: int
@@ -218,7 +219,7 @@ def _main_camera(
     index=index,
     clip=name,
     emotion=emotion,
-    units=expression.choose(emotion, stream(seed, corpus, UNITS, subject, index)),
+    units=prototypes.choose(emotion, stream(seed, corpus, UNITS, subject, index)),
     camera=camera,
     fps=corpus.fps,
     onset=onset,

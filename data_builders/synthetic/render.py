@@ -14,10 +14,10 @@ import numpy as np
 
 from data_builders.synthetic import plan, warp
 from data_builders.synthetic.face import LID_LEVELS, Box, draw_face
-from data_builders.synthetic.identity import draw_identity
 from data_builders.synthetic.plan import PlannedClip
 from data_builders.synthetic.scene import Scene, Setting, View, backward_fields, pixel_grid
 from data_builders.synthetic.texture import ClipTextures, Look
+from mer_jax.face.anatomy import draw_identity
 
 _SENSOR_NOISE = 1.8  # grey levels, at every size: the camera's, not the scene's
 _NEAR_INFRARED_NOISE = 2.6

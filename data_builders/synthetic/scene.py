@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_builders.synthetic import motion, muscles, plan, warp
+from data_builders.synthetic import plan, warp
 from data_builders.synthetic.corpora import Corpus
-from data_builders.synthetic.identity import Identity, draw_identity
 from data_builders.synthetic.plan import PlannedClip
+from mer_jax.face import action_units, timing
+from mer_jax.face.anatomy import Identity, draw_identity
 
 _NODES = 64  # of the coarse grid, per face width
 _MEDIAN_PEAK = 1.0
@@ -53,7 +54,7 @@ class Scene:
   clip: PlannedClip
   person: Identity
   view: View
-  motion: motion.Motion
+  motion: timing.Motion
   amplitude: float
 
 
@@ -78,20 +79,20 @@ def compose(setting: Setting, clip: PlannedClip) -> Scene:
   person = draw_identity(setting.stream(plan.IDENTITY, clip.subject))
   view = _view(setting, nuisance)
   frames, apex = clip.num_frames, clip.apex - clip.onset
-  names, weights, profile = motion.draw_timing(clip.units, frames, apex, act)
+  names, weights, profile = timing.draw_timing(clip.units, frames, apex, act)
   # Peak of the whole expression in pixels of a 128 px face, always within 0.3 to 3.
   peak = np.clip(np.exp(act.normal(np.log(_MEDIAN_PEAK), 0.45)), 0.3, 3.0) * setting.intensity
   at_apex = expressed(person, names, weights[apex], face_grid())
   amplitude = peak / 128 / np.linalg.norm(at_apex, axis=-1).max()
-  stray, stray_weights = motion.draw_stray(frames, act)
-  moving = motion.Motion(
+  stray, stray_weights = timing.draw_stray(frames, act)
+  moving = timing.Motion(
     names + stray,
     np.concatenate([weights, stray_weights], 1),
     np.arange(len(names) + len(stray)) < len(names),
     profile,
-    motion.draw_head(frames, clip.fps, nuisance),
-    motion.draw_lids(frames, clip.fps, nuisance),
-    motion.draw_gain(frames, clip.fps, nuisance),
+    timing.draw_head(frames, clip.fps, nuisance),
+    timing.draw_lids(frames, clip.fps, nuisance),
+    timing.draw_gain(frames, clip.fps, nuisance),
   )
   return Scene(clip, person, view, moving, float(amplitude))
 
@@ -143,7 +144,7 @@ def backward_fields(scene: Scene) -> Iterator[np.ndarray]:
 
 
 def _fields(scene: Scene, place: np.ndarray) -> np.ndarray:
-  fields = muscles.fields(scene.motion.names, scene.person, place[..., 0], place[..., 1])
+  fields = action_units.fields(scene.motion.names, scene.person, place[..., 0], place[..., 1])
   return np.float32(scene.amplitude) * fields
 
 
@@ -163,7 +164,7 @@ def _forward(scene: Scene, t: int, place: np.ndarray, fields: np.ndarray) -> np.
 def expressed(
   person: Identity, names: list[str], weights: np.ndarray, place: np.ndarray
 ) -> np.ndarray:
-  return np.tensordot(weights, muscles.fields(names, person, place[..., 0], place[..., 1]), 1)
+  return np.tensordot(weights, action_units.fields(names, person, place[..., 0], place[..., 1]), 1)
 
 
 def face_grid() -> np.ndarray:

@@ -5,9 +5,10 @@ from typing import Any
 
 import openpyxl
 
-from data_builders.synthetic import corpora, expression
+from data_builders.synthetic import corpora
 from data_builders.synthetic.corpora import Corpus
 from data_builders.synthetic.plan import PlannedClip
+from mer_jax.face import prototypes
 
 Row = dict[str, Any]
 
@@ -58,7 +59,7 @@ def rows(corpus: Corpus, clips: list[PlannedClip], sheet: str) -> list[Row]:
 
 
 def _casme2_row(clip: PlannedClip, numeric: bool) -> Row:
-  units = expression.written(clip.units)
+  units = prototypes.written(clip.units)
   return {
     "Subject": clip.subject if numeric else f"{clip.subject:02d}",
     "Filename": clip.clip,
@@ -81,9 +82,9 @@ def _samm_row(clip: PlannedClip) -> Row:
     "Offset Frame": clip.offset,
     "Duration": clip.num_frames,
     "Micro": "Micro - 1/2",
-    "Action Units": expression.written(clip.units),
+    "Action Units": prototypes.written(clip.units),
     "Estimated Emotion": clip.emotion,
-    "Objective Classes": expression.objective_class(clip.units),
+    "Objective Classes": prototypes.objective_class(clip.units),
     "Notes": None,
   }
 
@@ -120,7 +121,7 @@ def write_objective_classes(corpus: Corpus, clips: list[PlannedClip], root: path
   page = book.worksheets[0]
   page.append(["Subject", "Filename", "Objective Class"])
   for clip in clips:
-    number = _ROMAN.index(expression.objective_class(clip.units)) + 1
+    number = _ROMAN.index(prototypes.objective_class(clip.units)) + 1
     page.append([clip.subject, clip.clip, number])
   book.save(root / "CASME2-ObjectiveClasses.xlsx")
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from data_builders.synthetic import warp
 from data_builders.synthetic.face import Box
-from data_builders.synthetic.identity import Identity
 from data_builders.synthetic.scene import expressed, pixel_grid
+from mer_jax.face.anatomy import Identity
 
 
 @dataclasses.dataclass(frozen=True)

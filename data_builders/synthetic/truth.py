@@ -22,8 +22,8 @@ import pathlib
 
 import numpy as np
 
-from data_builders.synthetic import muscles
 from data_builders.synthetic.scene import Scene, displacement, face_grid
+from mer_jax.face import action_units
 
 
 def save(path: pathlib.Path, scene: Scene, size: int) -> None:
@@ -57,7 +57,7 @@ def save(path: pathlib.Path, scene: Scene, size: int) -> None:
 def _peaks(scene: Scene) -> np.ndarray:
   """float32 [A]: pixels that each AU moves at weight 1, where it moves most."""
   place = face_grid()
-  fields = muscles.fields(scene.motion.names, scene.person, place[..., 0], place[..., 1])
+  fields = action_units.fields(scene.motion.names, scene.person, place[..., 0], place[..., 1])
   return scene.amplitude * scene.view.scale * np.linalg.norm(fields, axis=-1).max((1, 2))
 
 

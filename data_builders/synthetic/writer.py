@@ -7,6 +7,7 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, NamedTuple
 
 import cv2
 
@@ -17,7 +18,7 @@ from data_builders.synthetic.plan import PlannedClip
 from data_builders.synthetic.quirks import plant
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose
-from mer_jax import errors
+from mer_jax import checks, errors
 from mer_jax.runtime.progress import progress
 
 VERSION = 1  # of what is drawn; a corpus of another version is another corpus
@@ -27,76 +28,103 @@ CASME2_SHEETS = ("20140508", "20190701")
 _PARAMETERS = "parameters: "
 
 
-def write(
-  corpus: str,
-  out: str | os.PathLike[str],
-  *,
-  subjects: int | None = None,
-  clips_per_subject: int | None = None,
-  size: int | None = None,
-  intensity: float = 1.0,
-  seed: int = 0,
-  quirks: bool = False,
-  tree: str | None = None,
-  sheet: str = "20140508",
-  overwrite: bool = False,
-  workers: int | None = None,
-) -> bool:
-  """Writes a corpus in the owners' tree, file names and sheet, with its ground truth.
+class CorpusOptions(NamedTuple):
+  """What a synthetic corpus is like.
 
-  Args:
-    corpus: "casme2", "samm" or "smic".
-    out: folder to make. One that holds the same corpus already is left as it is.
+  Attributes:
     subjects: number of subjects; None for the real corpus' own.
     clips_per_subject: mean number of clips, uneven around it with an exact total; None for the
       real corpus' uneven numbers.
     size: face width in pixels; None for that of the owners' frames.
     intensity: factor on the expressions' motion; 0 to 2; 1.0 is 0.3 to 3 px at a face width of
       128 px.
-    seed: everything follows from it and the arguments above.
+    seed: everything follows from it and the other options.
     quirks: plant the known faults of the real corpus and list them in quirks.json.
     tree: "cropped" or "raw"; None for "cropped", or "raw" for samm, which has no other.
     sheet: which of CASME II's coding sheets to imitate, "20140508" or "20190701".
+  """
+
+  subjects: int | None = None
+  clips_per_subject: int | None = None
+  size: int | None = None
+  intensity: float = 1.0
+  seed: int = 0
+  quirks: bool = False
+  tree: str | None = None
+  sheet: str = "20140508"
+
+
+def write(
+  corpus: str,
+  out: str | os.PathLike[str],
+  *,
+  overwrite: bool = False,
+  workers: int | None = None,
+  **options: Any,
+) -> bool:
+  """Writes a corpus in the owners' tree, file names and sheet, with its ground truth.
+
+  Args:
+    corpus: "casme2", "samm" or "smic".
+    out: folder to make. One that holds the same corpus already is left as it is.
     overwrite: replace a synthetic corpus in `out` that has other parameters.
     workers: threads; None for one per core. It does not change the result.
+    **options: fields of `CorpusOptions`.
 
   Returns:
     True if it was written, False if it was there already.
 
   Raises:
-    ConfigError: an argument is out of its range.
+    ConfigError: an argument is unknown or out of its range.
     DataError: `out` holds something else.
   """
   kind = corpora.corpus(corpus)
-  tree = kind.trees[0] if tree is None else tree
-  size = kind.face_width.get(tree, 0) if size is None else size
-  _check(kind, tree, sheet, size, intensity, seed)
-  clips = plan.plan(kind, subjects, clips_per_subject, seed, tree)
+  checks.check_names(f"synthetic corpus {corpus}", CorpusOptions._fields, options)
+  own = _completed(kind, CorpusOptions(**options))
+  clips = plan.plan(kind, own.subjects, own.clips_per_subject, own.seed, own.tree)
   parameters = {
     "version": VERSION,
     "corpus": corpus,
     "subjects": len({clip.subject for clip in clips}),
     "clips": sum(clip.camera in ("", "HS") for clip in clips),
-    "clips_per_subject": clips_per_subject,
-    "size": size,
-    "intensity": intensity,
-    "seed": seed,
-    "quirks": quirks,
-    "tree": tree,
-    "sheet": sheet if corpus == "casme2" else None,
+    **{name: value for name, value in own._asdict().items() if name != "subjects"},
+    "sheet": own.sheet if corpus == "casme2" else None,
   }
   out = pathlib.Path(out).expanduser()
   if _already_there(out, parameters, overwrite):
     return False
   with _replacing(out) as root:
-    studio = Studio(Setting(kind, tree, size, intensity, seed))
+    studio = Studio(Setting(kind, own.tree, own.size, own.intensity, own.seed))
     _draw(studio, clips, root, workers)
-    _annotate(kind, clips, sheet, quirks, seed, root)
+    _annotate(kind, clips, own, root)
     (root / SYNTHETIC_MARK).write_text(_mark(kind, parameters), encoding="utf-8")
   return True
 
 
-def _check(kind: Corpus, tree: str, sheet: str, size: int, intensity: float, seed: int) -> None:
+class _Completed(NamedTuple):
+  """`CorpusOptions` with the defaults of a corpus."""
+
+  subjects: int | None
+  clips_per_subject: int | None
+  size: int
+  intensity: float
+  seed: int
+  quirks: bool
+  tree: str
+  sheet: str
+
+
+def _completed(kind: Corpus, options: CorpusOptions) -> _Completed:
+  """`options` with tree and size of the owners' corpus where they name none, checked."""
+  tree = kind.trees[0] if options.tree is None else options.tree
+  size = kind.face_width.get(tree, 0) if options.size is None else options.size
+  own = _Completed(**{**options._asdict(), "tree": tree, "size": size})
+  _check(kind, own)
+  return own
+
+
+def _check(kind: Corpus, own: _Completed) -> None:
+  tree, sheet, size, intensity, seed = own.tree, own.sheet, own.size, own.intensity, own.seed
   if tree not in kind.trees:
     raise errors.ConfigError(errors.unknown(f"tree of {kind.name}", tree, kind.trees))
   if sheet not in CASME2_SHEETS:
@@ -121,13 +149,13 @@ def _already_there(out: pathlib.Path, parameters: dict, overwrite: bool) -> bool
       f"{out} is there and is not a synthetic corpus (it has no {SYNTHETIC_MARK}); it is left"
       " alone. Choose another --out."
     )
-  found = _read_parameters(mark)
-  if found == parameters:
+  present = _read_parameters(mark)
+  if present == parameters:
     return True
   if overwrite:
     return False
-  differing = sorted(k for k in parameters if found.get(k) != parameters[k])
-  listed = ", ".join(f"{k} {found.get(k)!r} instead of {parameters[k]!r}" for k in differing)
+  differing = sorted(k for k in parameters if present.get(k) != parameters[k])
+  listed = ", ".join(f"{k} {present.get(k)!r} instead of {parameters[k]!r}" for k in differing)
   raise errors.DataError(
     f"{out} holds another synthetic corpus ({listed}). Choose another --out or pass --overwrite."
   )
@@ -137,8 +165,8 @@ def _read_parameters(mark: pathlib.Path) -> dict:
   for line in mark.read_text(encoding="utf-8", errors="replace").splitlines():
     if line.startswith(_PARAMETERS):
       with contextlib.suppress(json.JSONDecodeError):
-        found = json.loads(line.removeprefix(_PARAMETERS))
-        return found if isinstance(found, dict) else {}
+        parameters = json.loads(line.removeprefix(_PARAMETERS))
+        return parameters if isinstance(parameters, dict) else {}
   return {}
 
 
@@ -202,17 +230,11 @@ def _draw_clip(studio: Studio, clip: PlannedClip, root: pathlib.Path) -> None:
   truth.save(root / clip.truth, scene, studio.setting.size)
 
 
-def _annotate(
-  kind: Corpus,
-  clips: list[PlannedClip],
-  sheet: str,
-  faulty: bool,
-  seed: int,
-  root: pathlib.Path,
-) -> None:
+def _annotate(kind: Corpus, clips: list[PlannedClip], own: _Completed, root: pathlib.Path) -> None:
+  sheet = own.sheet
   table = sheets.rows(kind, clips, sheet)
-  if faulty:
-    rng = plan.stream(seed, kind, plan.QUIRKS)
+  if own.quirks:
+    rng = plan.stream(own.seed, kind, plan.QUIRKS)
     planted = plant(kind, clips, table, sheets.file_name(kind, sheet), root, rng)
     (root / "quirks.json").write_text(json.dumps(planted, indent=1) + "\n", encoding="utf-8")
   sheets.write(kind, table, sheet, root)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders.synthetic import corpora, muscles, plan, truth, warp
-from data_builders.synthetic.expression import ActionUnit
-from data_builders.synthetic.identity import draw_identity
+from data_builders.synthetic import corpora, plan, truth, warp
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose, displacement, expressed, face_grid
+from mer_jax.face import action_units
+from mer_jax.face.anatomy import draw_identity
+from mer_jax.face.prototypes import ActionUnit
 
 SIZE = 96
 
@@ -159,7 +160,7 @@ def test_left_and_right_mirror_each_other_on_a_symmetric_face(unit):
   person = draw_identity(np.random.default_rng(0))
   person = dataclasses.replace(person, anatomy=np.zeros_like(person.anatomy))
   x, y = np.meshgrid(np.linspace(-0.5, 0.5, 41), np.linspace(-0.4, 0.85, 50))
-  left, right = muscles.fields([f"L{unit}", f"R{unit}"], person, x, y)
+  left, right = action_units.fields([f"L{unit}", f"R{unit}"], person, x, y)
   assert np.allclose(left[:, ::-1] * (-1, 1), right, atol=1e-6)
   strength = np.linalg.norm(left, axis=-1)
   assert strength.max() > 0.25
@@ -182,7 +183,7 @@ def test_left_and_right_mirror_each_other_on_a_symmetric_face(unit):
 def test_units_pull_where_facs_says(unit, place, direction):
   person = draw_identity(np.random.default_rng(0))
   person = dataclasses.replace(person, anatomy=np.zeros_like(person.anatomy))
-  u, v = muscles.fields([f"L{unit}"], person, *(np.array([c]) for c in place))[0, 0]
+  u, v = action_units.fields([f"L{unit}"], person, *(np.array([c]) for c in place))[0, 0]
   for pull, expected in zip((u, v), direction, strict=True):
     assert abs(pull) < 0.3 if expected == 0 else np.sign(pull) == expected
 

@@ -9,7 +9,8 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data_builders.synthetic import corpora, expression, plan
+from data_builders.synthetic import corpora, plan
+from mer_jax.face import prototypes
 
 ALL = list(corpora.CORPORA.values())
 
@@ -162,7 +163,7 @@ def test_every_emotion_shows_its_core_units(kind):
   rng = np.random.default_rng(0)
   for emotion in kind.emotions:
     for _ in range(100):
-      units = expression.choose(emotion, rng)
+      units = prototypes.choose(emotion, rng)
       numbers = [unit.number for unit in units]
       assert numbers == sorted(set(numbers)) != []
       assert core.get(emotion.lower(), set(numbers)) & set(numbers)
@@ -171,7 +172,7 @@ def test_every_emotion_shows_its_core_units(kind):
 
 def test_contempt_is_one_sided():
   rng = np.random.default_rng(0)
-  assert all(str(u)[0] in "LR" for _ in range(50) for u in expression.choose("Contempt", rng))
+  assert all(str(u)[0] in "LR" for _ in range(50) for u in prototypes.choose("Contempt", rng))
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,6 @@ def test_contempt_is_one_sided():
   ],
 )
 def test_units_as_written_and_objective_classes(units, text, objective):
-  units = tuple(expression.ActionUnit(*unit) for unit in units)
-  assert expression.written(units) == text
-  assert expression.objective_class(units) == objective
+  units = tuple(prototypes.ActionUnit(*unit) for unit in units)
+  assert prototypes.written(units) == text
+  assert prototypes.objective_class(units) == objective

@@ -7,7 +7,7 @@ amplitudes are relative within an expression, because the whole expression is sc
 
 import numpy as np
 
-from data_builders.synthetic.identity import Identity
+from mer_jax.face.anatomy import Identity
 
 
 def fields(names: list[str], person: Identity, x: np.ndarray, y: np.ndarray) -> np.ndarray:

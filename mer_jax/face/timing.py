@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from data_builders.synthetic.expression import ActionUnit
+from mer_jax.face.prototypes import ActionUnit
 
 
 @dataclasses.dataclass(frozen=True)
