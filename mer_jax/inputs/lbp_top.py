@@ -21,6 +21,7 @@ from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.padded_frames import RESAMPLERS
 from mer_jax.inputs.resize import resized
 from mer_jax.inputs.threads import map_in_order
+from mer_jax.runtime import xla_guard
 
 PLANES = ((2, 1), (2, 0), (1, 0))  # XY, XT, YT as axes of [T, H, W]: cosine and sine of the ring
 LENGTH_STEP = 16  # frames; clips of their own length share a program with all of the same multiple
@@ -180,7 +181,7 @@ def _counted(
   return np.asarray(_counts(frames, length, radii, rings, blocks))
 
 
-@functools.partial(jax.jit, static_argnames=("radii", "rings", "blocks"))
+@functools.partial(xla_guard.jit, static_argnames=("radii", "rings", "blocks"))
 def _counts(
   volume: jax.Array,
   length: int,

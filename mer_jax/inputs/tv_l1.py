@@ -17,6 +17,7 @@ from jax import lax
 from mer_jax import checks
 from mer_jax.errors import DataError
 from mer_jax.inputs.threads import on_all_cores
+from mer_jax.runtime import xla_guard
 
 # Pairs in one program. On a CPU one after another, on each core: the 1 MB that a pair of 128 x 128
 # works on stays in its cache. An accelerator has to be filled.
@@ -115,7 +116,7 @@ def _checked(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndar
   return before, after
 
 
-@functools.partial(jax.jit, static_argnames=("warps", "iterations"))
+@functools.partial(xla_guard.jit, static_argnames=("warps", "iterations"))
 def _coarse_to_fine(
   before: jax.Array, after: jax.Array, solver: Solver, warps: int, iterations: int
 ) -> jax.Array:

@@ -22,6 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mer_jax.errors import TrainingError
+from mer_jax.runtime import xla_guard
 from mer_jax.runtime.progress import progress
 from mer_jax.svm.balance import class_weights
 from mer_jax.svm.features import scaled
@@ -169,7 +170,7 @@ def _matrix(rows: np.ndarray, dual: bool) -> np.ndarray:
   return rows @ rows.T + 1
 
 
-@functools.partial(jax.jit, static_argnames="dual")
+@functools.partial(xla_guard.jit, static_argnames="dual")
 def _solve_all(
   matrix: jax.Array, signs: jax.Array, costs: jax.Array, starts: jax.Array, dual: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -19,7 +19,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from mer_jax.errors import DataError
-from mer_jax.runtime import distributed
+from mer_jax.runtime import distributed, xla_guard
 from mer_jax.training.fold import (
   Data,
   Fold,
@@ -243,7 +243,7 @@ def _init(platform: str):
   # Initialisers are long programs that run once: on CPUs optimising them takes ten times longer
   # than not, and saves milliseconds.
   options = {"xla_backend_optimization_level": 0} if platform == "cpu" else None
-  return jax.jit(_first_states, static_argnums=0, compiler_options=options)
+  return xla_guard.jit(_first_states, static_argnums=0, compiler_options=options)
 
 
 def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
@@ -253,7 +253,7 @@ def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
   return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
 
 
-@partial(jax.jit, static_argnums=(0, 1), donate_argnums=6)
+@partial(xla_guard.jit, static_argnums=(0, 1), donate_argnums=6)
 def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, selected):
   def local(seeds, folds, data, span, state, selected):
     def of_block(seed, block):
@@ -281,7 +281,7 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, sele
   return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(xla_guard.jit, static_argnums=(0, 1))
 def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
   def local(predicted, data, state):
     def of_fold(args):

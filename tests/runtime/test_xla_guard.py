@@ -1,0 +1,62 @@
+"""What this package compiles is right where a release of XLA is not."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mer_jax import models
+from mer_jax.runtime import xla_guard
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def optimised(*arguments):
+  """What a process prints that optimises its programs, as users do and other tests do not."""
+  environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+  done = subprocess.run(
+    [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+  )
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+REPRODUCTION = """
+import jax, jax.numpy as jnp
+from mer_jax.runtime import xla_guard
+x = jnp.stack((jnp.arange(40000.0), jnp.zeros(40000), jnp.zeros(40000)), axis=1)
+squares = xla_guard.jit(jax.vmap(lambda row: jnp.sum((jnp.eye(3) @ row) ** 2)))
+print(*squares(x))
+"""
+
+
+def test_the_reproduction_of_jax_issue_39103_equals_float64():
+  values = np.array(optimised("-c", REPRODUCTION).split(), np.float64)
+  np.testing.assert_allclose(values, np.arange(40000.0) ** 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_loss_and_gradients_of_every_model_are_the_same_with_and_without_fusion(name):
+  """Beyond 32,768 rows; and those of float64, where the model takes it."""
+  differences = json.loads(optimised("tests/runtime/numbers_of_models.py", name))
+  assert max(differences.values()) < 2e-4, differences
+
+
+def test_only_affected_releases_are_guarded():
+  assert xla_guard.compiler_options("0.10.2")
+  assert xla_guard.compiler_options("0.10.1") == xla_guard.compiler_options("0.12.0.1") == {}
+
+
+def test_every_program_of_the_package_is_compiled_with_the_guard():
+  """`jax.jit` stands in the guard, and where bytes are passed on between processes."""
+  using = set()
+  for path in (ROOT / "mer_jax").rglob("*.py"):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+      if isinstance(node, ast.Attribute) and ast.unparse(node) == "jax.jit":
+        using.add(path.relative_to(ROOT).as_posix())
+  assert using == {"mer_jax/runtime/xla_guard.py", "mer_jax/runtime/distributed/arrays.py"}
