@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser(prog="python -m mer_jax.compare", description=__doc__)
   parser.add_argument("runs", nargs="+", metavar="RUN", help="a workdir or a predictions.csv")
-  parser.add_argument("--workdir", help="folder for compare.html, .csv, .json; default: only print")
+  parser.add_argument(
+    "--workdir", help="folder for comparison.html, .csv, .json; default: only print"
+  )
   parser.add_argument(
     "--level", type=float, default=intervals.LEVEL, help="of the intervals, within 0..1"
   )

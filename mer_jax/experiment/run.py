@@ -60,6 +60,7 @@ def run(
   fingerprint = data.fingerprint(split)
   if distributed.on_main(is_finished, path, config, split):
     distributed.on_main(workdir.check_data, path, fingerprint)
+    distributed.on_main(workdir.remove_abandoned, path)
     summaries = distributed.on_main(_report_again, path, config, split, emit)
   else:
     summaries = _train(config, path, split, fingerprint, emit)

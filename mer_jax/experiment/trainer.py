@@ -147,11 +147,14 @@ def roots(
     config: resolved.
     model: what build_model(config, K) returned.
     epochs_selected: whether selection takes part in training.
+
+  Raises:
+    ConfigError: there is no such input.
   """
   of_clips = [
     protocols.PROTOCOLS[config.protocol.name],
     inputs.APEXES[config.data.apex],
-    inputs.INPUTS[config.input.name],
+    inputs.find(config.input.name),
   ]
   if isinstance(model, Svm):
     return [*of_clips, svm.loso]

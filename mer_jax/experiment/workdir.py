@@ -92,16 +92,28 @@ def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) ->
     if environment:
       _check_fingerprint(path, environment, origin.fingerprint)
       _warn_of_packages(environment, now)
-    for file in path.rglob(".*.tmp-*"):
-      if atomic.is_abandoned(file):
-        file.unlink()
   except OSError as error:
     raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+  remove_abandoned(path)
   # config.json last: a folder that has it was claimed to the end.
   environment = _continued(environment, now) if environment else now
   environment = {**environment, "sources": origin.sources}
   _write_json(path / "environment.json", environment)
   write_config(path, config)
+
+
+def remove_abandoned(path: pathlib.Path) -> None:
+  """Removes temporary files that killed writers left in the folder `path`.
+
+  Raises:
+    WorkdirError: the folder cannot be written.
+  """
+  try:
+    for file in path.rglob(".*.tmp-*"):
+      if atomic.is_abandoned(file):
+        file.unlink()
+  except OSError as error:
+    raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
 
 
 def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool) -> None:

@@ -49,6 +49,7 @@ __all__ = [
   "Declaration",
   "cache_in",
   "declaration",
+  "find",
   "inputs_giving",
   "make",
   "spot_apexes",
@@ -72,13 +73,22 @@ def make(
   Raises:
     ConfigError: unknown input, option or value, or clips whose channels the input cannot read.
   """
-  if name not in INPUTS:
-    raise errors.ConfigError(errors.unknown("input", name, INPUTS))
-  function = INPUTS[name]
+  function = find(name)
   declared = declaration(function)
   checks.check_names(f"input {name}", declared.options, settings)
   kept = {"cache": cache} if declared.uses_cache else {}
   return function(clips, **kept, **settings)
+
+
+def find(name: str) -> Callable[..., dict[str, np.ndarray]]:
+  """The function of the input `name`.
+
+  Raises:
+    ConfigError: there is no such input.
+  """
+  if name not in INPUTS:
+    raise errors.ConfigError(errors.unknown("input", name, INPUTS))
+  return INPUTS[name]
 
 
 def inputs_giving(arrays: Collection[str]) -> list[str]:

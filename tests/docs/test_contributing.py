@@ -27,7 +27,6 @@ BY_TABLE = (
   ("tests/docs/test_project_files.py", ""),
   ("tests/docs/test_readme.py", "named or documented or links"),
   ("tests/inputs/test_make.py", "apex_difference or every_input or refuse"),
-  ("tests/models/test_models.py", "mean_difference or every_model or every_config"),
   ("tests/training/test_engine.py", "mean_difference and not per_fold and not balanced"),
   ("tests/training/test_sweep.py", "mean_difference"),
   ("tests/experiment/test_settings.py", ""),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mer_jax import evaluation
+from mer_jax.cli import compare as command
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.evaluation.predictions import Predictions, select
 from mer_jax.experiment import comparison
@@ -25,15 +26,15 @@ def predictions(right=0.6, seeds=(0,), model=0, people=40) -> Predictions:
   random = np.random.default_rng((2, model))
   n = len(clips) * len(seeds)
   label = np.tile(label, len(seeds))
-  said = np.where(random.random(n) < right, label, (label + random.integers(1, 3, n)) % 3)
-  p = np.where(said[:, None] == np.arange(3), 0.8, 0.1).astype(np.float32)
+  prediction = np.where(random.random(n) < right, label, (label + random.integers(1, 3, n)) % 3)
+  p = np.where(prediction[:, None] == np.arange(3), 0.8, 0.1).astype(np.float32)
   dataset, subject, clip = np.tile(np.array(clips), (len(seeds), 1)).T
   seed = np.repeat(np.array(seeds), len(clips))
-  return Predictions(seed, dataset, subject, clip, label, said, p, NAMES)
+  return Predictions(seed, dataset, subject, clip, label, prediction, p, NAMES)
 
 
 @pytest.fixture
-def leave(tmp_path):
+def write_run(tmp_path):
   def make(name, run: Predictions) -> pathlib.Path:
     evaluation.write_csv(tmp_path / "runs" / name / "predictions.csv", run)
     return tmp_path / "runs" / name
@@ -46,8 +47,8 @@ def stopped(run: Predictions, rows: np.ndarray) -> Predictions:
   return run._replace(prediction=np.where(rows, -1, run.prediction), probabilities=p)
 
 
-def test_the_command_line(leave, tmp_path):
-  runs = [leave("flow", predictions(0.7)), leave("frames", predictions(0.5, model=1))]
+def test_the_command_line(write_run, tmp_path):
+  runs = [write_run("flow", predictions(0.7)), write_run("frames", predictions(0.5, model=1))]
   command = [sys.executable, "-W", "error", "-m", "mer_jax.compare", *map(str, runs)]
   done = subprocess.run(
     [*command, f"--workdir={tmp_path / 'out'}", "--permutation=50", "--level=0.9"],
@@ -59,22 +60,24 @@ def test_the_command_line(leave, tmp_path):
   assert (done.returncode, done.stderr) == (0, "")
   assert "frames minus flow" in done.stdout
   assert "90 % interval" in done.stdout
-  assert str(tmp_path / "out" / "compare.html") in done.stdout
-  content = json.loads((tmp_path / "out" / "compare.json").read_text())
+  assert str(tmp_path / "out" / "comparison.html") in done.stdout
+  content = json.loads((tmp_path / "out" / "comparison.json").read_text())
   assert content == comparison.compare(runs, level=0.9, permutations=50)
   assert [run["name"] for run in content["runs"]] == ["flow", "frames"]
   left = {path.name for path in (tmp_path / "out").iterdir()}
-  assert left == {"compare.csv", "compare.html", "compare.json", "figures"}
+  assert left == {"comparison.csv", "comparison.html", "comparison.json", "figures"}
 
 
-def test_scores_are_those_of_the_runs(leave):
+def test_scores_are_those_of_the_runs(write_run):
   runs = [predictions(0.7, seeds=(0, 1)), predictions(0.5, seeds=(4, 5, 6), model=1)]
-  content = comparison.compare([leave("a", runs[0]), leave("b", runs[1]) / "predictions.csv"])
+  content = comparison.compare(
+    [write_run("a", runs[0]), write_run("b", runs[1]) / "predictions.csv"]
+  )
   assert (content["clips"], content["subjects"]) == (len(runs[0].clip) // 2, 40)
-  for run, found in zip(runs, content["runs"], strict=True):
+  for run, compared in zip(runs, content["runs"], strict=True):
     pooled = evaluation.summarise(run)["pooled"]
-    assert found["seeds"] == np.unique(run.seed).tolist()
-    for key, entry in found["scores"].items():
+    assert compared["seeds"] == np.unique(run.seed).tolist()
+    for key, entry in compared["scores"].items():
       assert entry["mean"] == pytest.approx(pooled[key])
       assert entry["std"] == pytest.approx(pooled["std"][key])
       assert entry["interval"] == pooled["interval"][key]
@@ -88,18 +91,18 @@ def test_scores_are_those_of_the_runs(leave):
   assert any("different numbers of seeds" in remark for remark in content["remarks"])
 
 
-def test_a_run_with_itself(leave, capsys):
-  run = str(leave("a", predictions(seeds=(0, 1))))
-  assert comparison.main([run, run]) == 0
+def test_a_run_with_itself(write_run, capsys):
+  run = str(write_run("a", predictions(seeds=(0, 1))))
+  assert command.main([run, run]) == 0
   assert "a (2) minus a" in capsys.readouterr().out
   (pair,) = comparison.compare([run, run])["comparisons"]
   for entry in pair["scores"].values():
     assert entry == {"difference": 0, "interval": [0, 0], "p": 1, "p_holm": 1}
 
 
-def test_one_run_alone(leave, capsys):
-  run = str(leave("a", predictions(0.9)))
-  assert comparison.main([run, "--permutation=99"]) == 0
+def test_one_run_alone(write_run, capsys):
+  run = str(write_run("a", predictions(0.9)))
+  assert command.main([run, "--permutation=99"]) == 0
   printed = capsys.readouterr().out
   assert "labels shuffled within each subject" in printed
   assert "minus" not in printed
@@ -109,8 +112,8 @@ def test_one_run_alone(leave, capsys):
   assert comparison.compare([run])["runs"][0]["chance"] is None
 
 
-def test_several_pairs_are_corrected(leave):
-  runs = [leave(f"r{i}", predictions(0.6, model=i)) for i in range(3)]
+def test_several_pairs_are_corrected(write_run):
+  runs = [write_run(f"r{i}", predictions(0.6, model=i)) for i in range(3)]
   first, every = (comparison.compare(runs, pairs=pairs) for pairs in ("first", "all"))
   names = [(pair["b"], pair["a"]) for pair in every["comparisons"]]
   assert names == [("r1", "r0"), ("r2", "r0"), ("r2", "r1")]
@@ -125,23 +128,23 @@ def test_several_pairs_are_corrected(leave):
       assert all(test["p_holm"] >= test["p"] for test in tests)
 
 
-def test_one_dataset(leave):
+def test_one_dataset(write_run):
   runs = [predictions(0.7), predictions(0.5, model=1)]
   inside = [select(run, run.dataset == "samm") for run in runs]
-  paths = [leave(name, run) for name, run in zip("ab", runs, strict=True)]
-  alone = [leave(name, run) for name, run in zip("cd", inside, strict=True)]
-  found, expected = comparison.compare(paths, dataset="samm"), comparison.compare(alone)
-  assert found["datasets"] == ["samm"]
-  assert found["clips"] == found["clips_in_all"] == len(inside[0].clip)
-  for one, other in zip(found["runs"], expected["runs"], strict=True):
-    assert one["scores"] == other["scores"]
-  assert found["comparisons"][0]["scores"] == expected["comparisons"][0]["scores"]
+  paths = [write_run(name, run) for name, run in zip("ab", runs, strict=True)]
+  alone = [write_run(name, run) for name, run in zip("cd", inside, strict=True)]
+  content, expected = comparison.compare(paths, dataset="samm"), comparison.compare(alone)
+  assert content["datasets"] == ["samm"]
+  assert content["clips"] == content["clips_in_all"] == len(inside[0].clip)
+  for run, other in zip(content["runs"], expected["runs"], strict=True):
+    assert run["scores"] == other["scores"]
+  assert content["comparisons"][0]["scores"] == expected["comparisons"][0]["scores"]
 
 
-def test_gaps_are_left_out_of_all_runs(leave):
+def test_gaps_are_left_out_of_all_runs(write_run):
   run, other = predictions(0.7, seeds=(0, 1, 2)), predictions(0.5, model=1)
   rows = (run.seed == 1) & (run.subject == "s08") | (run.seed == 2)
-  content = comparison.compare([leave("a", stopped(run, rows)), leave("b", other)])
+  content = comparison.compare([write_run("a", stopped(run, rows)), write_run("b", other)])
   assert content["runs"][0]["seeds"] == [0, 1]
   assert content["clips_in_all"] - content["clips"] == (other.subject == "s08").sum()
   assert content["subjects"] == 39
@@ -152,22 +155,22 @@ def test_gaps_are_left_out_of_all_runs(leave):
   assert content["runs"][1]["scores"]["uf1"]["mean"] == pytest.approx(pooled["uf1"])
 
 
-def test_runs_with_corpora_held_out(leave):
-  whole = [predictions(model=i) for i in range(2)]
-  plain = comparison.compare([leave(f"s{i}", run) for i, run in enumerate(whole)])
-  runs = [leave(f"c{i}", run._replace(fold=run.dataset)) for i, run in enumerate(whole)]
-  found = comparison.compare(runs)
+def test_runs_with_corpora_held_out(write_run):
+  complete = [predictions(model=i) for i in range(2)]
+  plain = comparison.compare([write_run(f"s{i}", run) for i, run in enumerate(complete)])
+  runs = [write_run(f"c{i}", run._replace(fold=run.dataset)) for i, run in enumerate(complete)]
+  content = comparison.compare(runs)
   for key in ("clips", "subjects", "remarks"):
-    assert found[key] == plain[key]
-  for ours, theirs in zip(found["comparisons"], plain["comparisons"], strict=True):
+    assert content[key] == plain[key]
+  for ours, theirs in zip(content["comparisons"], plain["comparisons"], strict=True):
     assert ours["scores"] == theirs["scores"]
-  mixed = comparison.compare([leave("s", whole[0]), *runs])
-  (told,) = mixed["remarks"]
-  assert told.startswith("c0, c1: the folds are others than in s,")
+  mixed = comparison.compare([write_run("s", complete[0]), *runs])
+  (remark,) = mixed["remarks"]
+  assert remark.startswith("c0, c1: the folds are others than in s,")
 
 
-def test_few_subjects_are_told(leave):
-  runs = [leave(str(i), predictions(model=i, people=5)) for i in range(2)]
+def test_few_subjects_are_told(write_run):
+  runs = [write_run(str(i), predictions(model=i, people=5)) for i in range(2)]
   content = comparison.compare(runs)
   assert any("With 5 subjects, p cannot fall below 0.0625" in text for text in content["remarks"])
 
@@ -183,14 +186,14 @@ def test_few_subjects_are_told(leave):
     (lambda run: stopped(run, run.dataset == "samm"), "No clip was predicted by every seed"),
   ],
 )
-def test_runs_that_cannot_be_compared(leave, capsys, change, says):
+def test_runs_that_cannot_be_compared(write_run, capsys, change, says):
   run = predictions()
   if "every seed" in says:
-    first = leave("a", stopped(run, run.dataset == "casme2"))
+    first = write_run("a", stopped(run, run.dataset == "casme2"))
   else:
-    first = leave("a", run)
-  second = leave("b", change(predictions(model=1)))
-  assert comparison.main([str(first), str(second)]) == DataError.exit_code
+    first = write_run("a", run)
+  second = write_run("b", change(predictions(model=1)))
+  assert command.main([str(first), str(second)]) == DataError.exit_code
   printed = capsys.readouterr()
   assert says in printed.err
   assert printed.out == ""
@@ -206,34 +209,34 @@ def test_runs_that_cannot_be_compared(leave, capsys, change, says):
     (["elsewhere"], DataError.exit_code, "Cannot read the predictions in elsewhere"),
   ],
 )
-def test_mistakes_on_the_command_line(leave, capsys, tmp_path, options, code, says):
-  run = str(leave("a", predictions()))
+def test_mistakes_on_the_command_line(write_run, capsys, tmp_path, options, code, says):
+  run = str(write_run("a", predictions()))
   out = tmp_path / "out"
-  assert comparison.main([run, f"--workdir={out}", *options]) == code
+  assert command.main([run, f"--workdir={out}", *options]) == code
   assert says in capsys.readouterr().err
   assert not out.exists()
 
 
-def test_a_folder_of_runs_is_no_run(leave):
-  folder = leave("a", predictions()).parent
-  leave("b", predictions())
+def test_a_folder_of_runs_is_no_run(write_run):
+  folder = write_run("a", predictions()).parent
+  write_run("b", predictions())
   with pytest.raises(DataError, match=r"is no run but the folder of 2: a, b\. Name those"):
     comparison.compare([folder])
 
 
-def test_names_are_what_tells_the_runs_apart(leave):
-  paths = [leave(name, predictions()) for name in ("x/one/run", "y/one/run", "y/two/run")]
+def test_names_are_what_tells_the_runs_apart(write_run):
+  paths = [write_run(name, predictions()) for name in ("x/one/run", "y/one/run", "y/two/run")]
   names = [run["name"] for run in comparison.compare(paths)["runs"]]
   assert names == ["x/one/run", "y/one/run", "y/two/run"]
   names = [run["name"] for run in comparison.compare(paths[1:])["runs"]]
   assert names == ["one/run", "two/run"]
 
 
-def test_the_table_alone_draws_nothing(leave):
-  run = leave("a", predictions())
+def test_the_table_alone_draws_nothing(write_run):
+  run = write_run("a", predictions())
   code = (
-    "import sys; from mer_jax import compare;"
-    f" assert comparison.main([{str(run)!r}]) == 0; assert 'matplotlib' not in sys.modules"
+    "import sys; from mer_jax.cli import compare;"
+    f" assert compare.main([{str(run)!r}]) == 0; assert 'matplotlib' not in sys.modules"
   )
   root = pathlib.Path(__file__).parents[2]
   subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=root)

@@ -61,10 +61,10 @@ def split(config):
 
 def test_a_run_is_of_three_folds(config, split, tmp_path, capsys):
   summary = run.run(config, tmp_path, split=split)
-  said = capsys.readouterr().out
-  assert "megc2019, leave one corpus out" in said
-  assert "3 held-out corpora (casme2, samm, smic), 1 seed" in said
-  assert "36 clips, 3 held-out corpora, 3 classes, 1 seed" in said
+  printed = capsys.readouterr().out
+  assert "megc2019, leave one corpus out" in printed
+  assert "3 held-out corpora (casme2, samm, smic), 1 seed" in printed
+  assert "36 clips, 3 held-out corpora, 3 classes, 1 seed" in printed
   assert (summary["folds"], summary["held_out"]) == (3, "dataset")
   assert summary["pooled"]["interval"]["subjects"] == 9
   assert summary == json.loads((tmp_path / "metrics.json").read_text())
@@ -83,12 +83,12 @@ def test_a_run_is_of_three_folds(config, split, tmp_path, capsys):
 def test_a_corpus_that_was_stopped_is_told_as_one_fold(config, split, tmp_path):
   by_clip = np.full((1, len(split.labels), 3), 1 / 3, np.float32)
   by_clip[:, split.clips.dataset == "samm"] = np.nan
-  said = []
-  summary = run.leave(tmp_path, config, split, by_clip, said.append)
+  printed = []
+  summary = run.write_results(tmp_path, config, split, by_clip, printed.append)
   assert {(entry["dataset"], entry["fold"]) for entry in summary["missing"]} == {("samm", "samm")}
   assert len(summary["missing"]) == 3
   assert summary["per_dataset"]["samm"]["uf1"] is None
-  assert "stopped in 1 fold: samm." in "\n".join(said)
+  assert "stopped in 1 fold: samm." in "\n".join(printed)
   assert "stopped in 1 fold: samm." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

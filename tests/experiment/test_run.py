@@ -11,7 +11,7 @@ import pytest
 
 import mer_jax
 from configs import ststnet
-from mer_jax import errors, evaluation
+from mer_jax import errors, evaluation, inputs
 from mer_jax.experiment import data, run, trainer
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -167,13 +167,13 @@ def test_other_data_in_the_workdir_is_refused(config, tmp_path, monkeypatch):
 
 
 def fewer(monkeypatch, keep):
-  load = run.prepared.load
+  load = data.load_prepared
 
   def load_some(*args):
     loaded = load(*args)
     return loaded.select(np.flatnonzero(keep(loaded)))
 
-  monkeypatch.setattr(run.prepared, "load", load_some)
+  monkeypatch.setattr(data, "load_prepared", load_some)
 
 
 def test_one_subject_only_is_refused(config, tmp_path, monkeypatch):
@@ -203,14 +203,14 @@ def test_settings_of_a_sweep_leave_what_runs_of_their_own_would(config, tmp_path
   config.sweep.learning_rate = ()
   config.optimizer.learning_rate = 0.03
   run.run(config, tmp_path / "alone", quiet=True)
-  point = tmp_path / "sweep" / "learning_rate=0.03"
+  setting = tmp_path / "sweep" / "learning_rate=0.03"
   left = {path.name for path in (tmp_path / "alone").iterdir()} - {"checkpoints"}
-  assert {path.name for path in point.iterdir()} == left
+  assert {path.name for path in setting.iterdir()} == left
   alone = tmp_path / "alone"
-  one, other = (evaluation.read_csv(path / "predictions.csv") for path in (point, alone))
+  one, other = (evaluation.read_csv(path / "predictions.csv") for path in (setting, alone))
   np.testing.assert_array_equal(one.clip, other.clip)
   np.testing.assert_allclose(one.probabilities, other.probabilities, rtol=1e-3, atol=1e-5)
-  stored = [json.loads((path / "config.json").read_text()) for path in (point, alone)]
+  stored = [json.loads((path / "config.json").read_text()) for path in (setting, alone)]
   assert stored[0]["hash"] == stored[1]["hash"]
 
 
@@ -248,6 +248,55 @@ def test_folds_that_are_stopped_leave_a_gap_in_the_table(config, tmp_path, monke
   # started again, it ends the same way
   with pytest.raises(errors.TrainingError, match=r"casme2/sub01"):
     mer_jax.run(config, tmp_path, quiet=True)
+
+
+def test_dropout_is_swept_of_a_model_whose_config_does_not_list_it(config, tmp_path):
+  with config.unlocked():
+    del config.model.dropout
+  config.sweep.dropout = (0.0, 0.5)
+  together = run.run(config, tmp_path / "sweep", quiet=True)
+  assert list(together) == ["dropout=0", "dropout=0.5"]
+  few, many = (
+    evaluation.read_csv(tmp_path / "sweep" / name / "predictions.csv") for name in together
+  )
+  assert np.any(few.probabilities != many.probabilities)
+  config.sweep.dropout = ()
+  with config.unlocked():
+    config.model.dropout = 0.5
+  run.run(config, tmp_path / "alone", quiet=True)
+  alone = evaluation.read_csv(tmp_path / "alone" / "predictions.csv")
+  np.testing.assert_allclose(many.probabilities, alone.probabilities, rtol=1e-3, atol=1e-5)
+
+
+def test_dropout_cannot_be_swept_of_what_has_none(config, tmp_path):
+  config.input = {"name": "hoof"}
+  config.model = {"name": "svm"}
+  config.sweep.dropout = (0.1, 0.5)
+  with pytest.raises(errors.ConfigError, match=r"varies config\.model\.dropout, which this config"):
+    run.run(config, tmp_path / "run", quiet=True)
+  assert not (tmp_path / "run").exists()
+
+
+def test_apexes_are_spotted_after_the_split_and_for_clips_without_one_alone(three_corpora, config):
+  config.data.data_dir, config.data.builder_config = str(three_corpora), "frames128"
+  config.data.datasets, config.data.apex = ("smic",), "divide_and_conquer"
+  config.protocol.name = "three_class"
+  split = data.load_split(config)
+  assert split.clips.apex_missing.all()
+  midpoint = (split.clips.onset + split.clips.offset) // 2
+  np.testing.assert_array_equal(split.clips.apex, midpoint)
+  spotted = data.spot_apexes(config, split)
+  np.testing.assert_array_equal(
+    spotted.clips.apex, inputs.spot_apexes(config.data.apex, split.clips).apex
+  )
+  assert np.any(spotted.clips.apex != midpoint)
+  np.testing.assert_array_equal(spotted.labels, split.labels)
+  assert data.fingerprint(spotted) != data.fingerprint(split)
+  config.data.datasets = ("casme2",)
+  annotated = data.load_split(config)
+  np.testing.assert_array_equal(
+    data.spot_apexes(config, annotated).clips.apex, annotated.clips.apex
+  )
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_its_own_options_are_variants(config, tmp_path):
   config.variants.field, config.variants.values = "model.cost", (1.0, 100.0)
   found = variants.run(config, tmp_path, quiet=True)
   assert set(found) == {"model.cost=1.0", "model.cost=100.0"}
-  assert (tmp_path / "comparison.html").is_file()
+  assert (tmp_path / "variants.html").is_file()
 
 
 def test_a_network_in_its_place_is_still_a_network(config):

@@ -291,7 +291,8 @@ def dead_process():
 
 def test_temporary_files_of_the_dead_are_removed_and_those_of_the_living_are_not(tmp_path):
   config = settings.default()
-  workdir.claim(workdir.examine(tmp_path / "run", config), config, "a" * 64, [])
+  workdir.examine(tmp_path / "run", config)
+  workdir.claim(tmp_path / "run", config, workdir.Origin("a" * 64, [], {}))
   with atomic.temporary_beside(tmp_path / "run" / "figures.png") as mine:
     name = mine.name
   dead = name.replace(f"-{os.getpid()}-", f"-{dead_process()}-")
@@ -301,7 +302,7 @@ def test_temporary_files_of_the_dead_are_removed_and_those_of_the_living_are_not
   (tmp_path / "run" / "figures").mkdir()
   for file in (dead, living, elsewhere, f"figures/{dead}", ".notes.tmp-mine"):
     (tmp_path / "run" / file).write_text("")
-  workdir.claim(tmp_path / "run", config, "a" * 64, [])
+  workdir.claim(tmp_path / "run", config, workdir.Origin("a" * 64, [], {}))
   left = {p.name for p in (tmp_path / "run").rglob(".*")}
   assert left == {living, elsewhere, ".notes.tmp-mine"}
 
@@ -313,5 +314,6 @@ def test_a_claim_that_was_killed_is_no_reason_to_refuse(tmp_path, left):
     name = mine.name
   for file in (*left, name.replace(f"-{os.getpid()}-", f"-{dead_process()}-")):
     (tmp_path / file).write_text("")
-  workdir.claim(workdir.examine(tmp_path, config), config, "a" * 64, [])
+  workdir.examine(tmp_path, config)
+  workdir.claim(tmp_path, config, workdir.Origin("a" * 64, [], {}))
   assert {p.name for p in tmp_path.iterdir()} == {"environment.json", "config.json"}

@@ -137,14 +137,14 @@ def test_the_page_shows_the_tables_and_needs_nothing_else(tmp_path, names, chanc
   assert all(link.startswith("data:image/png;base64,") for link in page.references)
   assert not {"script", "link", "iframe"} & set(page.tags)
   written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-  assert written == ["compare_differences.png", "compare_scores.png"][-pictures:]
+  assert written == ["comparison_differences.png", "comparison_scores.png"][-pictures:]
 
 
 def test_the_files_hold_every_digit(tmp_path):
   given = content(("a", "b", "c"), chance=True)
   comparison_page.write(tmp_path, given)
-  assert json.loads((tmp_path / "compare.json").read_text()) == given
-  with open(tmp_path / "compare.csv", encoding="utf-8") as file:
+  assert json.loads((tmp_path / "comparison.json").read_text()) == given
+  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
   assert [(row["run"], row["minus"]) for row in rows[::3]] == [
     *(("a", ""), ("b", ""), ("c", ""), ("b", "a"), ("c", "a"))
@@ -168,7 +168,7 @@ def test_names_cannot_break_the_page(tmp_path):
   page = Page(comparison_page.write(tmp_path, content((evil, "b"))).read_text("utf-8"))
   assert "script" not in page.tags
   assert evil in page.text
-  with open(tmp_path / "compare.csv", encoding="utf-8") as file:
+  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
     assert next(csv.DictReader(file))["run"] == evil
 
 

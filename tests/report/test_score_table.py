@@ -108,10 +108,10 @@ def test_a_gap_is_told_and_marked(make_predictions, make_gap):
   assert rows["casme2"].clips == "8 of 12"
   assert rows["smic"].clips == "0 of 8"
   assert rows["smic"].cells == ["–"] * 4
-  (said,) = [line for line in lines if line.startswith("Gap: ")]
-  assert "12 of 20 clips have no prediction" in said
-  assert "casme2/sub01, smic/sub00, smic/sub01." in said
-  assert lines.index(said) < lines.index("Note: Synthetic data.")
+  (gap,) = [line for line in lines if line.startswith("Gap: ")]
+  assert "12 of 20 clips have no prediction" in gap
+  assert "casme2/sub01, smic/sub00, smic/sub01." in gap
+  assert lines.index(gap) < lines.index("Note: Synthetic data.")
 
 
 def test_a_seed_that_lost_every_fold_is_named(make_predictions, make_gap):
@@ -134,9 +134,9 @@ def test_folds_that_are_corpora(make_predictions, make_gap):
     "Neither the spread over seeds nor what other corpora would give is in them."
   )
   lost = [(0, "smic", "sub00"), (0, "smic", "sub01")]
-  told = score_table.gap(summarise(make_gap(run, lost)))
-  assert told.startswith("8 of 20 clips have no prediction")
-  assert "training was stopped in 1 fold: smic." in told
+  text = score_table.gap(summarise(make_gap(run, lost)))
+  assert text.startswith("8 of 20 clips have no prediction")
+  assert "training was stopped in 1 fold: smic." in text
 
 
 def test_one_fold_of_another_kind(make_predictions):

@@ -61,10 +61,10 @@ def three(make_run):
 
 def test_every_number_is_that_of_its_run(tmp_path, three):
   path = variants.write(tmp_path, three, ["Synthetic data."])
-  assert path == tmp_path / "comparison.html"
-  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
+  assert path == tmp_path / "variants.html"
+  with open(tmp_path / "variants.csv", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
-  content = json.loads((tmp_path / "comparison.json").read_text())
+  content = json.loads((tmp_path / "variants.json").read_text())
   assert [row["name"] for row in rows] == [run.name for run in three]  # not sorted by score
   for run, row, entry in zip(three[:2], rows, content["rows"], strict=False):
     pooled = run.summary["pooled"]
@@ -93,7 +93,12 @@ def test_the_page_links_the_reports_and_needs_nothing_else(tmp_path, three):
   (picture,) = page.sources
   assert picture.startswith("data:image/png;base64,")
   assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
-  for text in (variants.CHOICE, "Synthetic data.", "different clips", "model.branch=both & more"):
+  for text in (
+    variants.SELECTION_REMARK,
+    "Synthetic data.",
+    "different clips",
+    "model.branch=both & more",
+  ):
     assert text in page.text
   assert "16 of 20" not in page.text  # the seed that predicted all of them is told, too
   assert "16–20 of 20" in page.text
@@ -112,7 +117,7 @@ def test_console(three):
   assert [line.startswith(run.name) for run, line in zip(three, lines, strict=True)] == [True] * 3
   assert lines[1].split()[-3:] == ["1", "fold", "stopped"]
   assert lines[2].split()[-2:] == ["no", "result"]
-  assert variants.CHOICE in text
+  assert variants.SELECTION_REMARK in text
   assert text.splitlines()[-1] == "Note: Synthetic data."
 
 
@@ -125,7 +130,7 @@ def test_intervals_stand_below_the_scores(tmp_path, three, make_run):
   alone = make_run("one", subjects=(("casme2", 1), ("smic", 1)))
   page = Links(variants.write(tmp_path, [alone]).read_text(encoding="utf-8"))
   assert "% interval" not in page.text
-  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
+  with open(tmp_path / "variants.csv", encoding="utf-8") as file:
     (row,) = csv.DictReader(file)
   assert row["uf1"]
   assert row["uf1_low"] == row["uf1_high"] == ""
@@ -180,11 +185,11 @@ def test_the_figure_grows_with_the_rows(count):
 
 def test_a_figure_of_runs_without_a_result(make_run, tmp_path):
   variants.write(tmp_path, [make_run("a", result=False), make_run("b", result=False)])
-  assert (tmp_path / "figures" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+  assert (tmp_path / "figures" / "variants.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_equal_runs_give_equal_files(tmp_path, three):
-  names = ("comparison.html", "comparison.csv", "comparison.json", "figures/comparison.png")
+  names = ("variants.html", "variants.csv", "variants.json", "figures/variants.png")
   variants.write(tmp_path, three)
   first = [(tmp_path / name).read_bytes() for name in names]
   variants.write(tmp_path, three)
@@ -197,7 +202,7 @@ def test_names_cannot_break_the_page(make_run, tmp_path):
   page = Links(variants.write(tmp_path, [run._replace(name=evil), run]).read_text("utf-8"))
   assert "script" not in page.tags
   assert evil in page.text
-  with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
+  with open(tmp_path / "variants.csv", encoding="utf-8") as file:
     assert next(csv.DictReader(file))["name"] == evil
 
 

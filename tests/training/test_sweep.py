@@ -3,9 +3,11 @@
 import jax
 import numpy as np
 import pytest
-from problems import CASES, problem, program, recipe_of
+from problems import CASES, LARGER_CASES, problem, program, recipe_of
 
-from mer_jax import training
+from mer_jax import models, training
+from mer_jax.errors import ConfigError
+from mer_jax.experiment import settings, sweep
 from mer_jax.training import fold as one
 from mer_jax.training import footprint, layout, optimizers
 from mer_jax.training import program as programs
@@ -183,3 +185,35 @@ def test_a_device_other_than_a_cpu_takes_all_that_fits(monkeypatch):
   assert (wide.block, wide.seeds_at_once) == (24, 5)
   narrow = training.arrange(24, 0, seeds=5, footprint=training.Footprint(0, 50))
   assert (narrow.block, narrow.seeds_at_once) == (8, 1)
+
+
+WITH_DROPOUT = [name for name in models.MODELS if "dropout" in models.option_names(name)]
+
+
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_dropout_of_every_model_may_differ_from_fold_to_fold(name):
+  # ATNet drops nothing in a stream alone, and all others in their first case.
+  case = "atnet_fusion" if name == "atnet" else next(c for c, v in CASES.items() if v[0] == name)
+  given = problem((CASES | LARGER_CASES)[case][2], sizes=(3, 2))
+  hyper = {"learning_rate": [0.05, 0.05], "dropout": [0.0, 0.6]}
+  state, _ = train(program(case, given, hyper=hyper), 2)
+  none, some = fold_of(state, 0), fold_of(state, 2)
+  assert any(np.any(a != b) for a, b in zip(none, some, strict=True))
+
+
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_dropout_is_swept_also_where_a_config_does_not_name_it(name):
+  config = settings.default()
+  config.model = {"name": name}
+  config.sweep.dropout = (0.1, 0.4)
+  points = sweep.settings_of(config)
+  assert [point.config.model.dropout for point in points] == [0.1, 0.4]
+  assert sweep.hyper(points)["dropout"] == [0.1, 0.4]
+
+
+def test_dropout_of_a_model_without_it_is_refused():
+  config = settings.default()
+  config.model = {"name": "micro_attention"}
+  config.sweep.dropout = (0.1, 0.4)
+  with pytest.raises(ConfigError, match="which this config does not have"):
+    sweep.settings_of(config)
