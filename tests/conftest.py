@@ -7,7 +7,10 @@ import subprocess
 
 # Tests compile much and compute little: a program that is not optimised is ready in a third of the
 # time. Before jax is imported, and for every process that a test starts.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# MER_JAX_OPTIMISED=1 leaves programs as users have them, see tests/training/test_optimised.py.
+if not os.environ.get("MER_JAX_OPTIMISED"):
+  flags = os.environ.get("XLA_FLAGS", "")
+  os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0"
 
 import jax
 import pytest

@@ -55,10 +55,6 @@ def assert_close(one_state, other):
     np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
 
 
-def test_every_model_is_tested():
-  assert {name for name, _, _ in CASES.values()} == set(models.MODELS)
-
-
 @cases_with_schedules(of_deep=("shared", "balanced"))
 def test_noise_in_place_of_the_held_out_subject_changes_no_bit_of_its_fold(case, schedule):
   check_noise(case, schedule)
