@@ -15,7 +15,13 @@ if not os.environ.get("MER_JAX_OPTIMISED"):
 import jax
 import pytest
 
+from mer_jax.runtime import xla_guard
+
 pytest_plugins = ["small_corpora"]
+# Programs that are not optimised run much slower under the guard. It is tested on its own, in
+# processes that optimise (tests/runtime/test_xla_guard.py), and commands that tests start have it.
+if not os.environ.get("MER_JAX_OPTIMISED"):
+  xla_guard.AFFECTED = ()
 
 # A shell lets what it starts in the background ignore SIGINT, and that is handed on; some tests are
 # about that signal.

@@ -167,7 +167,9 @@ def roots(
     training.estimate,
     SingleClass,
     optimizers.OPTIMIZERS[config.optimizer.name],
+    seeds,
     _recipe,
+    _layout,
   ]
   selected = [selection.train, inner_folds.deal] if epochs_selected else []
   return [*of_clips, type(model), *engine, *selected]

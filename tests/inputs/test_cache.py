@@ -79,12 +79,12 @@ def test_a_damaged_file_is_computed_again(clips, tmp_path, damage):
   kept = cache.cache_in(tmp_path).load_or_compute
   kept(clips, "flow", {}, compute)
   (file,) = tmp_path.iterdir()
-  whole = file.read_bytes()
-  file.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-  found = kept(clips, "flow", {}, compute)
+  complete = file.read_bytes()
+  file.write_bytes(complete[: len(complete) // 2] if damage is None else damage)
+  computed = kept(clips, "flow", {}, compute)
   assert compute.runs == 2
-  np.testing.assert_array_equal(found["flow"], Counted()()["flow"])
-  assert file.read_bytes() == whole
+  np.testing.assert_array_equal(computed["flow"], Counted()()["flow"])
+  assert file.read_bytes() == complete
 
 
 def test_an_error_keeps_nothing(clips, tmp_path):

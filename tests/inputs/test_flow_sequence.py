@@ -78,12 +78,12 @@ def test_frames_stand_where_padded_frames_has_them(lengths, num_frames, pad, tru
   shown = make("padded_frames", clips, size=16, **length)
   assert np.array_equal(made["mask"], shown["mask"])
   for n in range(len(clips)):
-    whole = make("flow_sequence", clips.select([n]), num_frames=9, size=4, allow_small=True)
+    complete = make("flow_sequence", clips.select([n]), num_frames=9, size=4, allow_small=True)
     for t in range(num_frames):
       if made["mask"][n, t]:
         pixels = np.rint(shown["frames"][n, t] * 255)
         source = [i for i, frame in enumerate(clips.frames_of(n)) if np.array_equal(frame, pixels)]
-        assert np.array_equal(made["frames"][n, t], whole["frames"][0, source[0]])
+        assert np.array_equal(made["frames"][n, t], complete["frames"][0, source[0]])
       else:
         assert not np.any(made["frames"][n, t])
 
@@ -102,10 +102,10 @@ def test_frames_stand_where_padded_frames_has_them(lengths, num_frames, pad, tru
 def test_resampling_picks_the_nearest_of_evenly_spaced_frames(length, num_frames, wanted):
   clips = drawn([length], size=16)
   options = {"size": 6, "allow_small": True}
-  whole = make("flow_sequence", clips, num_frames=length, **options)["frames"]
+  complete = make("flow_sequence", clips, num_frames=length, **options)["frames"]
   made = make("flow_sequence", clips, num_frames=num_frames, resample="linear", **options)
   assert np.all(made["mask"])
-  assert np.array_equal(made["frames"], whole[:, wanted])
+  assert np.array_equal(made["frames"], complete[:, wanted])
 
 
 @pytest.mark.parametrize("resample", ["none", "linear"])

@@ -42,8 +42,8 @@ def filmed(motions, size: int = 128, still: np.ndarray | None = None):
 @pytest.mark.parametrize("bins", [1, 3, 4, 8, 24])
 def test_histograms_are_those_of_the_definition(bins, symmetric):
   uv = np.random.default_rng(bins).normal(size=(20, 30, 2)).astype(np.float32)
-  found = binned(fine_histograms(uv, 1), bins, symmetric)
-  np.testing.assert_allclose(found[0], written(uv, bins, symmetric), rtol=1e-5)
+  result = binned(fine_histograms(uv, 1), bins, symmetric)
+  np.testing.assert_allclose(result[0], written(uv, bins, symmetric), rtol=1e-5)
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
@@ -55,8 +55,8 @@ def test_every_direction_has_its_bin(bins, symmetric):
     vector = np.array([np.cos(theta), np.sin(theta)], np.float32)
     for u_sign in (1, -1) if symmetric else (1,):
       uv = np.tile(vector * (u_sign, 1), (4, 4, 1)).astype(np.float32)
-      found = binned(fine_histograms(uv, 1), bins, symmetric)[0]
-      np.testing.assert_allclose(found, 16 * np.eye(bins)[b], rtol=1e-5)
+      result = binned(fine_histograms(uv, 1), bins, symmetric)[0]
+      np.testing.assert_allclose(result, 16 * np.eye(bins)[b], rtol=1e-5)
 
 
 def test_vectors_on_an_edge_belong_to_the_bin_that_begins_there():
@@ -68,11 +68,11 @@ def test_vectors_on_an_edge_belong_to_the_bin_that_begins_there():
 
 def test_blocks_divide_the_image_row_by_row():
   uv = np.random.default_rng(0).normal(size=(7, 8, 2)).astype(np.float32)
-  found = binned(fine_histograms(uv, 2), 8, False)
+  result = binned(fine_histograms(uv, 2), 8, False)
   rows, columns = (slice(0, 4), slice(4, 7)), (slice(0, 4), slice(4, 8))
   parts = [uv[row, column] for row in rows for column in columns]
   wanted = [binned(fine_histograms(part, 1), 8, False)[0] for part in parts]
-  np.testing.assert_allclose(found, wanted, rtol=1e-12)
+  np.testing.assert_allclose(result, wanted, rtol=1e-12)
 
 
 def test_shares_sum_to_one_and_are_equal_where_nothing_moves():

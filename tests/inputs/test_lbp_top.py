@@ -96,9 +96,9 @@ def test_it_equals_the_definition(neighbours, interpolation, radii, blocks, mapp
   options = {"radii": radii, "neighbours": neighbours, "blocks": blocks, "mapping": mapping}
   options["interpolation"] = interpolation
   wanted = [by_definition(clips.frames_of(n)[..., 0], **options) for n in range(2)]
-  found = features(clips, num_frames=0, **options)
-  assert found.dtype == np.float32
-  np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=0)
+  computed = features(clips, num_frames=0, **options)
+  assert computed.dtype == np.float32
+  np.testing.assert_allclose(computed, wanted, rtol=1e-6, atol=0)
 
 
 @given(
@@ -111,10 +111,10 @@ def test_it_equals_the_definition(neighbours, interpolation, radii, blocks, mapp
 def test_clips_of_any_length_keep_their_own_frames(lengths, height, width, seed):
   clips = blocky(lengths, height, width, seed)
   options = {"radii": (2, 1, 1), "neighbours": 4, "mapping": "none"}
-  found = features(clips, num_frames=0, **options)
+  computed = features(clips, num_frames=0, **options)
   for n in range(len(clips)):
     wanted = by_definition(clips.frames_of(n)[..., 0], **options)
-    np.testing.assert_allclose(found[n], wanted, rtol=1e-6, atol=0)
+    np.testing.assert_allclose(computed[n], wanted, rtol=1e-6, atol=0)
 
 
 def linear_matrix(source, target):
@@ -132,12 +132,12 @@ def linear_matrix(source, target):
 )
 def test_clips_are_interpolated_and_rounded_to_whole_grays(resample, weights):
   clips = blocky([13, 1, 10], 8, 8, levels=(0, 3, 190, 255))
-  found = features(clips, radii=(1, 1, 3), num_frames=10, resample=resample)
+  computed = features(clips, radii=(1, 1, 3), num_frames=10, resample=resample)
   for n, length in enumerate([13, 1, 10]):
     mixed = np.tensordot(weights(length, 10), clips.frames_of(n)[..., 0].astype(float), axes=1)
-    whole = np.floor(np.clip(mixed, 0, 255) + 0.5).astype(np.uint8)
-    wanted = by_definition(whole, radii=(1, 1, 3), neighbours=8)
-    np.testing.assert_allclose(found[n], wanted, rtol=1e-6, atol=0)
+    rounded = np.floor(np.clip(mixed, 0, 255) + 0.5).astype(np.uint8)
+    wanted = by_definition(rounded, radii=(1, 1, 3), neighbours=8)
+    np.testing.assert_allclose(computed[n], wanted, rtol=1e-6, atol=0)
 
 
 def test_frames_are_resized_first():
@@ -145,9 +145,9 @@ def test_frames_are_resized_first():
   resized = clips.frames.reshape(-1, 12, 2, 12, 2).astype(float).mean(axis=(2, 4))[..., None]
   small = dataclasses.replace(clips, frames=np.floor(resized + 0.5).astype(np.uint8))
   options = {"radii": (1, 2, 3), "num_frames": 8, "neighbours": 4}
-  found, wanted = features(clips, size=12, **options), features(small, **options)
+  computed, wanted = features(clips, size=12, **options), features(small, **options)
   # OpenCV rounds halves as it likes.
-  np.testing.assert_allclose(found, wanted, atol=0.05)
+  np.testing.assert_allclose(computed, wanted, atol=0.05)
   assert np.array_equal(features(small, size=12, **options), wanted)
   assert np.abs(features(clips, **options) - wanted).max() > 0
 
@@ -159,9 +159,9 @@ def test_bits_count_from_the_right_against_the_clock(axis, codes):
   """On a slope along one axis, only the neighbour down the slope is darker."""
   clips = drawn([8], size=9)
   clips.frames[..., 0] = 5 * np.indices((8, 9, 9))["tyx".index(axis)]
-  found = features(clips, radii=(2, 2, 2), neighbours=4, num_frames=0, mapping="none")
-  assert np.argmax(found.reshape(3, 16), axis=1).tolist() == list(codes)
-  assert found.max(axis=1) == 1
+  computed = features(clips, radii=(2, 2, 2), neighbours=4, num_frames=0, mapping="none")
+  assert np.argmax(computed.reshape(3, 16), axis=1).tolist() == list(codes)
+  assert computed.max(axis=1) == 1
 
 
 def test_the_two_tables_of_atnets_features():
@@ -182,9 +182,9 @@ def test_the_two_tables_of_atnets_features():
 def test_the_published_layout_and_number_of_voxels(neighbours, used):
   """Denominators of the published features: 190096 = 218^2 x 4 of 10 frames of 224 pixels."""
   clips = drawn([17], size=224)
-  found = features(clips, neighbours=neighbours)
-  assert found.shape == (1, 177)
-  planes = found.reshape(3, 59)
+  computed = features(clips, neighbours=neighbours)
+  assert computed.shape == (1, 177)
+  planes = computed.reshape(3, 59)
   np.testing.assert_allclose(planes.sum(axis=1), 1, rtol=0, atol=1e-6)
   counts = planes.astype(float) * 190096
   np.testing.assert_allclose(counts, np.rint(counts), rtol=0, atol=0.02)
@@ -210,8 +210,8 @@ def test_nearest_neighbours_do_not_see_how_bright_it_is():
 def test_where_nothing_changes_every_bit_is_set(interpolation, neighbours, last):
   clips = drawn([4], size=12)
   clips.frames[:] = 199
-  found = features(clips, neighbours=neighbours, interpolation=interpolation).reshape(3, 59)
-  assert np.array_equal(found, np.tile(np.arange(59) == last, (3, 1)))
+  computed = features(clips, neighbours=neighbours, interpolation=interpolation).reshape(3, 59)
+  assert np.array_equal(computed, np.tile(np.arange(59) == last, (3, 1)))
 
 
 def test_each_ring_weighs_one_and_is_symmetric():

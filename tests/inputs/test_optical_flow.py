@@ -70,7 +70,7 @@ def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Onset and apex frames, uint8 [B, H, W], of drawn faces 128 wide, and the true displacement."""
   kind = corpora.CASME2
   setting = Setting(kind, kind.trees[0], 128, 1.0, 3)
-  studio, found = Studio(setting), []
+  studio, collected = Studio(setting), []
   for clip in plan.plan(kind, 4, 2, 3, kind.trees[0]):
     scene = compose(setting, clip)
     if scene.motion.lids.any():  # a blink hides what the truth describes
@@ -79,8 +79,8 @@ def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     frames = [
       cv2.cvtColor(f, cv2.COLOR_BGR2GRAY) if f.ndim == 3 else f for f in studio.frames(scene)
     ]
-    found.append((frames[0], frames[apex], displacement(scene, apex)))
-  before, after, truth = (np.stack(part) for part in zip(*found, strict=True))
+    collected.append((frames[0], frames[apex], displacement(scene, apex)))
+  before, after, truth = (np.stack(part) for part in zip(*collected, strict=True))
   return before, after, truth
 
 

@@ -63,17 +63,17 @@ def test_only_frames_from_onset_to_offset_count():
 def test_missing_apexes_are_replaced_and_nothing_else():
   parts = [moving(31, apex, "mouth") for apex in (8, 8, 22)]
   clips = clips_of(*parts, apex_missing=np.array([True, False, True]))
-  found = spotting.spotted(clips)
-  assert found.apex.dtype == clips.apex.dtype
-  assert found.apex[1] == clips.apex[1] == 15
-  assert abs(found.apex[0] - 8) <= 3
-  assert abs(found.apex[2] - 22) <= 3
-  assert found.apex[0] == spotting.spot(parts[0], 0, 30)
+  result = spotting.spotted(clips)
+  assert result.apex.dtype == clips.apex.dtype
+  assert result.apex[1] == clips.apex[1] == 15
+  assert abs(result.apex[0] - 8) <= 3
+  assert abs(result.apex[2] - 22) <= 3
+  assert result.apex[0] == spotting.spot(parts[0], 0, 30)
   for field in dataclasses.fields(clips):
     if field.name != "apex":
-      assert np.array_equal(getattr(found, field.name), getattr(clips, field.name))
+      assert np.array_equal(getattr(result, field.name), getattr(clips, field.name))
   alone = spotting.spotted(clips.select([2]))
-  assert alone.apex.tolist() == [found.apex[2]]
+  assert alone.apex.tolist() == [result.apex[2]]
   assert len(spotting.spotted(clips.select([]))) == 0
   assert spotting.spotted(drawn([3])).apex.tolist() == [1]  # none is missing: nothing to refuse
 
@@ -118,13 +118,13 @@ def kept_half(change, first, behind):
 @settings(deadline=None)
 def test_the_half_with_the_larger_peaks_is_kept(values):
   change = np.array(values, float)
-  found = spotting.divided(change)
+  result = spotting.divided(change)
   peaks = np.flatnonzero((change[1:-1] > change[:-2]) & (change[1:-1] >= change[2:])) + 1
   if len(peaks):
-    assert found in peaks
-    assert found == kept_half(change, 0, len(change))
+    assert result in peaks
+    assert result == kept_half(change, 0, len(change))
   else:
-    assert change[found] == change.max()
+    assert change[result] == change.max()
 
 
 def test_two_small_peaks_outweigh_a_larger_one():

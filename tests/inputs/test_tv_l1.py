@@ -15,8 +15,8 @@ DRIFT = {"shift": (1.3, -0.6), "growth": 0.02, "turn": 0.03}
 def peer(before: np.ndarray, after: np.ndarray, **parameters) -> np.ndarray:
   """scikit-image's flow of uint8 [H, W] twice as float32 [H, W, 2], u before v."""
   names = {"warps": "num_warp", "iterations": "num_iter", "tolerance": "tol"}
-  found = optical_flow_tvl1(before, after, **{names.get(k, k): v for k, v in parameters.items()})
-  return np.stack([found[1], found[0]], axis=-1)
+  computed = optical_flow_tvl1(before, after, **{names.get(k, k): v for k, v in parameters.items()})
+  return np.stack([computed[1], computed[0]], axis=-1)
 
 
 def noisy_pair(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -55,11 +55,11 @@ def test_it_gives_what_scikit_image_gives(shape):
 def test_parameters_are_those_of_scikit_image(parameters):
   before, after = noisy_pair(48, 70, seed=3)
   wanted = peer(before, after, **parameters)
-  found = tv_l1(before[None], after[None], **parameters)[0]
-  assert np.median(lengths(found - wanted)) < 1e-4
+  computed = tv_l1(before[None], after[None], **parameters)[0]
+  assert np.median(lengths(computed - wanted)) < 1e-4
   default = tv_l1(before[None], after[None])[0]
   if parameters != {"tolerance": 0.0}:  # which this pair does not reach anyway
-    assert np.median(lengths(found - default)) > 2e-3
+    assert np.median(lengths(computed - default)) > 2e-3
 
 
 @pytest.mark.parametrize(

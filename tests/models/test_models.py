@@ -116,15 +116,15 @@ def test_the_stack_reads_frames_as_channels_and_the_wrong_axis_reads_columns():
 
 
 @pytest.mark.parametrize(
-  ("name", "options", "says"),
+  ("name", "options", "message"),
   [
     ("paralel_cnn_lstm", {}, "parallel_cnn_lstm"),
     ("ststnet", {"stream": (3,)}, "streams"),
     ("parallel_cnn_lstm", {"num_classes": 4}, "num_classes"),
   ],
 )
-def test_wrong_names_name_the_nearest(name, options, says):
-  with pytest.raises(ConfigError, match=says):
+def test_wrong_names_name_the_nearest(name, options, message):
+  with pytest.raises(ConfigError, match=message):
     models.build(name, 3, options)
 
 
@@ -139,15 +139,15 @@ def test_a_model_and_an_input_that_do_not_fit_say_so():
 
 
 @pytest.mark.parametrize(
-  ("name", "options", "given", "says"),
+  ("name", "options", "given", "message"),
   [
     ("ststnet", {}, {"motion"}, r"reads 'image' .* gives 'motion'. Inputs that fit: flow, flow_m"),
     ("atnet", {}, {"image"}, r"'image', 'motion' .* gives 'image'. .*: apex_and_pooled_flow\.$"),
     ("atnet", {"stream": "temporal"}, {"image"}, r"Inputs that fit: pooled_flow, apex_and_p"),
   ],
 )
-def test_inputs_that_fit_are_named(name, options, given, says):
-  with pytest.raises(ConfigError, match=says):
+def test_inputs_that_fit_are_named(name, options, given, message):
+  with pytest.raises(ConfigError, match=message):
     models.check_input(name, models.build(name, 3, options), "another", given)
 
 

@@ -41,10 +41,10 @@ from mer_jax.protocols.cd6me import ACTION_UNITS, CLIPS, DECIDED, POSITIVES, cd6
   ],
 )
 def test_cells(cell, certain, open_, uncertain):
-  found = parse(cell)
-  assert found.certain == set(certain)
-  assert list(found.open) == open_
-  assert found.uncertain == set(uncertain)
+  parsed = parse(cell)
+  assert parsed.certain == set(certain)
+  assert list(parsed.open) == open_
+  assert parsed.uncertain == set(uncertain)
 
 
 @pytest.mark.parametrize("cell", ["12 14", "123", "4.5", "4+112", "AU4 AU5", "20140508"])
@@ -58,11 +58,11 @@ def test_cells_that_are_no_action_units(cell):
 )
 def test_nothing_but_a_data_error(cell):
   try:
-    found = parse(cell)
+    parsed = parse(cell)
   except DataError:
     return
-  assert all(0 <= unit < 100 for unit in found.certain | found.uncertain)
-  assert all(len(units) > 1 for units in found.open)
+  assert all(0 <= unit < 100 for unit in parsed.certain | parsed.uncertain)
+  assert all(len(units) > 1 for units in parsed.open)
 
 
 @given(

@@ -65,20 +65,20 @@ def stopped_by(error: BaseException, process: int) -> str:
 
 def interrupted_while_it_listens() -> str:
   """Process 0 gets a signal in the middle of a round."""
-  hear = agreement._hear
+  receive = agreement._receive
 
   def interrupt(key, patience):
     raise KeyboardInterrupt
 
   if distributed.is_main():
-    agreement._hear = interrupt
+    agreement._receive = interrupt
   try:
     with distributed.together():
       distributed.barrier("interrupted")
   except BaseException as seen:
     return type(seen).__name__
   finally:
-    agreement._hear = hear
+    agreement._receive = receive
   return "nothing"
 
 
@@ -118,7 +118,7 @@ def acts() -> dict:
     "any, process 1": distributed.largest(me == 1),
     "on_main": distributed.on_main(lambda x: {"from": me, "x": x}, 3),
     "on_main fails": error_of(distributed.on_main, fails_on_main),
-    "not to be pickled": error_of(distributed.on_main, lambda: (x for x in ())) if me == 0 else "",
+    "not to be sent": error_of(distributed.on_main, lambda: (x for x in ())) if me == 0 else "",
     "same": distributed.check_same({"data": "abc"}),
   }
 
@@ -158,6 +158,6 @@ def deaf() -> str:
 if __name__ == "__main__":
   distributed.initialize()
   distributed.initialize()  # again: nothing
-  told = acts() | more_acts() | {"deaf": deaf()}
+  everything = acts() | more_acts() | {"deaf": deaf()}
   with open(sys.argv[1], "wb") as file:
-    pickle.dump(told, file)
+    pickle.dump(everything, file)

@@ -1,4 +1,4 @@
-"""What processes tell each other, seen from both ends; talk.py is what they do."""
+"""What processes send each other, seen from both ends; talk.py is what they do."""
 
 import pathlib
 import pickle
@@ -18,7 +18,7 @@ TALK = pathlib.Path(__file__).parent / "talk.py"
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory) -> list[dict]:
+def seen_by_each(tmp_path_factory) -> list[dict]:
   """What each of two processes with two devices each saw."""
   folder = tmp_path_factory.mktemp("talk")
   files = [folder / f"{process}.pickle" for process in (0, 1)]
@@ -27,8 +27,8 @@ def told(tmp_path_factory) -> list[dict]:
   return [pickle.loads(file.read_bytes()) for file in files]
 
 
-def both(told: list[dict], act: str) -> list:
-  return [seen[act] for seen in told]
+def both(seen_by_each: list[dict], act: str) -> list:
+  return [seen[act] for seen in seen_by_each]
 
 
 def assert_same_bits(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> None:
@@ -39,25 +39,25 @@ def assert_same_bits(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) 
     assert array.tobytes() == right[name].tobytes(), name
 
 
-def test_who_is_there(told):
-  assert both(told, "processes") == [2, 2]
-  assert both(told, "is_main") == [True, False]
-  assert both(told, "devices of each") == [[0, 0, 1, 1]] * 2
-  assert both(told, "at least one of each") == [[0, 1]] * 2
+def test_who_is_there(seen_by_each):
+  assert both(seen_by_each, "processes") == [2, 2]
+  assert both(seen_by_each, "is_main") == [True, False]
+  assert both(seen_by_each, "devices of each") == [[0, 0, 1, 1]] * 2
+  assert both(seen_by_each, "at least one of each") == [[0, 1]] * 2
 
 
 @pytest.mark.parametrize("way", ["fetch with words", "fetch through devices", "fetch in parts"])
 @pytest.mark.parametrize("spec", SPECS)
-def test_what_is_put_can_be_fetched_everywhere(told, way, spec):
-  for fetched in both(told, way):
+def test_what_is_put_can_be_fetched_everywhere(seen_by_each, way, spec):
+  for fetched in both(seen_by_each, way):
     assert_same_bits(fetched[spec], hosts_arrays())
 
 
 @pytest.mark.parametrize("way", ["broadcast with words", "broadcast through devices"])
-def test_a_broadcast_is_the_same_bits_everywhere(told, way):
-  for heard in both(told, way):
-    assert float(heard.pop("number")) == 7
-    assert_same_bits(heard, hosts_arrays())
+def test_a_broadcast_is_the_same_bits_everywhere(seen_by_each, way):
+  for received in both(seen_by_each, way):
+    assert float(received.pop("number")) == 7
+    assert_same_bits(received, hosts_arrays())
 
 
 def test_the_bits_are_those_that_arithmetic_changes():
@@ -66,22 +66,22 @@ def test_the_bits_are_those_that_arithmetic_changes():
   assert np.isnan(BITS.view(np.float32)).any()
 
 
-def test_agreement(told):
-  assert both(told, "largest") == [3, 3]
-  assert both(told, "any, nobody") == [False, False]
-  assert both(told, "any, process 1") == [True, True]
-  assert both(told, "on_main") == [{"from": 0, "x": 3}] * 2
-  assert both(told, "same") == [None, None]
+def test_agreement(seen_by_each):
+  assert both(seen_by_each, "largest") == [3, 3]
+  assert both(seen_by_each, "any, nobody") == [False, False]
+  assert both(seen_by_each, "any, process 1") == [True, True]
+  assert both(seen_by_each, "on_main") == [{"from": 0, "x": 3}] * 2
+  assert both(seen_by_each, "same") == [None, None]
 
 
-def test_an_error_on_process_0_is_raised_on_all(told):
-  assert both(told, "on_main fails") == ["WorkdirError: The disk is full."] * 2
-  assert told[0]["not to be pickled"].startswith("TypeError")
+def test_an_error_on_process_0_is_raised_on_all(seen_by_each):
+  assert both(seen_by_each, "on_main fails") == ["WorkdirError: The disk is full."] * 2
+  assert seen_by_each[0]["not to be sent"].startswith("TypeError")
 
 
 @pytest.mark.parametrize("process", [0, 1])
-def test_what_stops_one_stops_all(told, process):
-  here, there = told[process], told[1 - process]
+def test_what_stops_one_stops_all(seen_by_each, process):
+  here, there = seen_by_each[process], seen_by_each[1 - process]
   assert here[f"MerError of {process}"] == "Interrupted: Epoch 3."
   assert there[f"MerError of {process}"].startswith("Interrupted: Epoch 3.")
   assert here[f"other error of {process}"] == "ValueError: oh"
@@ -90,35 +90,35 @@ def test_what_stops_one_stops_all(told, process):
   )
   assert here[f"signal of {process}"] == "KeyboardInterrupt: "
   assert "KeyboardInterrupt" in there[f"signal of {process}"]
-  assert both(told, f"goes on after {process}") == [True, True]
+  assert both(seen_by_each, f"goes on after {process}") == [True, True]
 
 
-def test_a_decorated_function_ends_alike_everywhere(told):
-  assert both(told, "decorated") == [5, 5]
-  assert both(told, "decorated fails") == [
-    "DataError: No frames. (So says process 1.)",
+def test_a_decorated_function_ends_alike_everywhere(seen_by_each):
+  assert both(seen_by_each, "decorated") == [5, 5]
+  assert both(seen_by_each, "decorated fails") == [
+    "DataError: No frames. (From process 1.)",
     "DataError: No frames.",
   ]
 
 
-def test_of_two_errors_the_first_process_has_its_way(told):
-  assert both(told, "both fail") == ["DataError: Mine, 0."] * 2
+def test_of_two_errors_the_first_process_has_its_way(seen_by_each):
+  assert both(seen_by_each, "both fail") == ["DataError: Mine, 0."] * 2
 
 
-def test_a_signal_while_listening_leaves_nobody_waiting(told):
-  assert both(told, "interrupted") == ["KeyboardInterrupt", "MerError"]
+def test_a_signal_while_listening_leaves_nobody_waiting(seen_by_each):
+  assert both(seen_by_each, "interrupted") == ["KeyboardInterrupt", "MerError"]
 
 
-def test_what_differs_is_refused_by_all(told):
-  first, second = both(told, "differs")
+def test_what_differs_is_refused_by_all(seen_by_each):
+  first, second = both(seen_by_each, "differs")
   assert first == second
   assert first.startswith("ConfigError: The data of process 1 differs")
   assert "config" not in first.split(".")[0]
-  assert both(told, "goes on") == [True, True]
+  assert both(seen_by_each, "goes on") == [True, True]
 
 
-def test_nobody_waits_for_ever_for_the_deaf(told):
-  assert told[1]["deaf"] == "DataError: No frames."
+def test_nobody_waits_for_ever_for_the_deaf(seen_by_each):
+  assert seen_by_each[1]["deaf"] == "DataError: No frames."
 
 
 def test_one_process_agrees_with_itself():
@@ -168,8 +168,8 @@ def test_every_process_lends_as_many_devices(owners, at_most, chosen):
     def __init__(self, process_index):
       self.process_index = process_index
 
-  found = distributed.devices(at_most, [Device(owner) for owner in owners])
-  assert [device.process_index for device in found] == chosen
+  chosen_devices = distributed.devices(at_most, [Device(owner) for owner in owners])
+  assert [device.process_index for device in chosen_devices] == chosen
 
 
 def test_a_class_of_errors_arrives_as_itself():

@@ -55,9 +55,9 @@ def test_a_plain_machine_is_alone(setenv):
 
 def test_by_hand(setenv):
   setenv(BY_HAND)
-  found = clusters.find()
-  assert found is not None
-  assert found.arguments == {
+  cluster = clusters.find()
+  assert cluster is not None
+  assert cluster.arguments == {
     "coordinator_address": "10.0.0.1:4321",
     "num_processes": 2,
     "process_id": 1,
@@ -67,9 +67,9 @@ def test_by_hand(setenv):
 
 def test_by_hand_wins_over_what_is_detected(setenv):
   setenv(SLURM | BY_HAND)
-  found = clusters.find()
-  assert found is not None
-  assert found.arguments["cluster_detection_method"] == "deactivate"
+  cluster = clusters.find()
+  assert cluster is not None
+  assert cluster.arguments["cluster_detection_method"] == "deactivate"
 
 
 @pytest.mark.parametrize("left_out", BY_HAND)
@@ -121,10 +121,10 @@ def test_empty_variables_are_not_set(setenv):
 @pytest.mark.parametrize(("variables", "count"), [(SLURM, 4), (OPEN_MPI, 3)])
 def test_clusters_are_found(setenv, variables, count):
   setenv(variables)
-  found = clusters.find()
-  assert found is not None
-  assert found.arguments["num_processes"] == count
-  assert found.arguments.get("cluster_detection_method") is None
+  cluster = clusters.find()
+  assert cluster is not None
+  assert cluster.arguments["num_processes"] == count
+  assert cluster.arguments.get("cluster_detection_method") is None
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_a_single_task_waits_for_nobody(setenv, alone):
 
 def test_an_address_by_hand_beside_slurm(setenv):
   setenv(SLURM, JAX_COORDINATOR_ADDRESS="login:5000")
-  found = clusters.find()
-  assert found is not None
-  assert found.arguments["coordinator_address"] == "login:5000"
-  assert found.arguments["num_processes"] == 4
+  cluster = clusters.find()
+  assert cluster is not None
+  assert cluster.arguments["coordinator_address"] == "login:5000"
+  assert cluster.arguments["num_processes"] == 4
 
 
 @pytest.mark.parametrize(("hosts", "count"), [("local", None), ("a,b", 2), ("a,b,c,d", 4)])
 def test_hosts_of_a_tpu(setenv, monkeypatch, hosts, count):
   monkeypatch.setattr(jax_clusters.cloud_tpu_cluster, "running_in_cloud_tpu_vm", True)
   setenv({"TPU_WORKER_HOSTNAMES": hosts, "TPU_WORKER_ID": "0", "MEGASCALE_NUM_SLICES": "1"})
-  found = clusters.find()
-  assert (found and found.arguments["num_processes"]) == count
+  cluster = clusters.find()
+  assert (cluster and cluster.arguments["num_processes"]) == count
 
 
 def test_a_cluster_that_does_not_answer_says_what_to_do(setenv):
@@ -178,7 +178,7 @@ def test_a_port_that_is_taken():
     taken.bind(("0.0.0.0", 0))
     taken.listen()
     address = f"127.0.0.1:{taken.getsockname()[1]}"
-    code = "from mer_jax import distributed; distributed.initialize()"
+    code = "from mer_jax.runtime import distributed; distributed.initialize()"
     done = subprocess.run(
       [sys.executable, "-c", code],
       env=two_processes.environment(0, 2, address),

@@ -96,7 +96,7 @@ def test_two_processes_are_one_even_if_stopped(config, alone, tmp_path):
   assert reached < config.training.epochs
   assert f"after epoch {reached} of" in ended[0].stderr
 
-  ended = two_processes.run(commands(config, tmp_path), tmp_path / "said")
+  ended = two_processes.run(commands(config, tmp_path), tmp_path / "output")
   assert [process.code for process in ended] == [0, 0], ended
   assert_same_results(workdir, alone)
   assert {p.name for p in workdir.iterdir()} == {p.name for p in alone.iterdir()}
@@ -130,11 +130,11 @@ def test_one_process_goes_on_as_two_and_those_as_one(config, alone, tmp_path):
 def test_a_workdir_that_process_0_refuses_ends_both_tasks_of_slurm(config, tmp_path):
   (tmp_path / "run").mkdir()
   (tmp_path / "run" / "thesis.tex").touch()
-  ended = two_processes.run(commands(config, tmp_path), tmp_path / "said", two_processes.of_slurm)
+  ended = two_processes.run(commands(config, tmp_path), tmp_path / "output", two_processes.of_slurm)
   assert "2 in all, as SlurmCluster says" in ended[1].stderr
   assert [process.code for process in ended] == [errors.WorkdirError.exit_code] * 2, ended
   assert "is not empty" in ended[0].stderr
-  assert "is not empty" not in ended[1].stderr  # said once
+  assert "is not empty" not in ended[1].stderr  # reported once
   assert not (tmp_path / "untouched").exists()
 
 
@@ -150,27 +150,27 @@ def test_devices_are_shared_evenly(monkeypatch, devices, refused):
 def test_different_data_are_refused_by_both(config, other_data_dir, tmp_path):
   first, second = commands(config, tmp_path)
   second.append(f"--config.data.data_dir={other_data_dir}")
-  ended = two_processes.run([first, second], tmp_path / "said")
+  ended = two_processes.run([first, second], tmp_path / "output")
   assert [process.code for process in ended] == [errors.ConfigError.exit_code] * 2, ended
   assert "prepared data of process 1 differs" in ended[0].stderr
   assert not (tmp_path / "run").exists()
 
 
 def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, tmp_path, capsys):
-  one = config.copy_and_resolve_references()
-  one.training.epochs = one.checkpoint.every_epochs = 2
+  small = config.copy_and_resolve_references()
+  small.training.epochs = small.checkpoint.every_epochs = 2
   chosen = ("--config.selection.name=inner", "--config.selection.inner_folds=2")
-  ended = two_processes.run(commands(one, tmp_path, *chosen), tmp_path / "said")
+  ended = two_processes.run(commands(small, tmp_path, *chosen), tmp_path / "output")
   assert [process.code for process in ended] == [0, 0], ended
-  said = "Chosen for every fold on 2 inner folds"
-  assert said in ended[0].stdout
+  announcement = "Selected for every fold on 2 inner folds"
+  assert announcement in ended[0].stdout
   workdir = tmp_path / "run"
   assert snapshots.read(workdir / "inner" / "snapshots.jsonl")[0] == [1, 2]
   kept = [(workdir / name).read_bytes() for name in ("selection.json", "history.jsonl")]
   by_two = evaluation.read_csv(workdir / "predictions.csv")
-  one.selection.update(name="inner", inner_folds=2)
-  mer_jax.run(one, workdir)
-  assert said in capsys.readouterr().out
+  small.selection.update(name="inner", inner_folds=2)
+  mer_jax.run(small, workdir)
+  assert announcement in capsys.readouterr().out
   assert kept == [(workdir / name).read_bytes() for name in ("selection.json", "history.jsonl")]
   by_one = evaluation.read_csv(workdir / "predictions.csv")
   np.testing.assert_allclose(by_two.probabilities, by_one.probabilities, rtol=1e-4, atol=1e-6)

@@ -105,8 +105,8 @@ def wait(started: Sequence[subprocess.Popen[str]], folder: pathlib.Path) -> list
   for process, child in enumerate(started):
     child.kill()
     code = child.wait()
-    said = [(folder / f"{process}.{kind}").read_text("utf-8") for kind in ("out", "err")]
-    ended.append(Ended(code, *said))
+    texts = [(folder / f"{process}.{kind}").read_text("utf-8") for kind in ("out", "err")]
+    ended.append(Ended(code, *texts))
   assert not hangs, f"processes {hangs} hang: {ended}"
   return ended
 

@@ -20,10 +20,10 @@ from mer_jax.svm.balance import copies
 )
 def test_decision_values_and_predictions_are_those_of_svc(options):
   features, labels, held_out = drawn("pixels", 50, 30)
-  found = everywhere(features, labels, held_out, **options)
+  computed = everywhere(features, labels, held_out, **options)
   ours = {"cost": 3.0, "degree": 2, **options}
   weight = "balanced" if ours.pop("balance", "class_weights") != "none" else None
-  for values, prediction, holds in zip(*found, held_out, strict=True):
+  for values, prediction, holds in zip(*computed, held_out, strict=True):
     machine = SVC(C=ours["cost"], class_weight=weight, tol=1e-3)
     machine.set_params(**{name: value for name, value in ours.items() if name != "cost"})
     machine.fit(features[~holds], labels[~holds])
@@ -33,20 +33,20 @@ def test_decision_values_and_predictions_are_those_of_svc(options):
 
 def test_two_classes_and_a_fold_that_lacks_one():
   features, labels, held_out = with_a_class_of_one_subject()
-  found = everywhere(features, labels, held_out, kernel="rbf")
+  computed = everywhere(features, labels, held_out, kernel="rbf")
   machine = SVC(C=3.0, class_weight="balanced").fit(features[labels != 2], labels[labels != 2])
   expected = machine.decision_function(features)
-  np.testing.assert_allclose(found.decisions[0, :, 1], expected, atol=1e-6)
-  np.testing.assert_allclose(found.decisions[0, :, 0], -expected, atol=1e-6)
-  assert (found.decisions[0, :, 2] == -np.inf).all()
-  np.testing.assert_array_equal(found.prediction[0], machine.predict(features))
+  np.testing.assert_allclose(computed.decisions[0, :, 1], expected, atol=1e-6)
+  np.testing.assert_allclose(computed.decisions[0, :, 0], -expected, atol=1e-6)
+  assert (computed.decisions[0, :, 2] == -np.inf).all()
+  np.testing.assert_array_equal(computed.prediction[0], machine.predict(features))
 
 
 def test_oversampling_is_copies_of_rows_for_the_scale_of_gamma_too():
   features, labels, held_out = drawn("pixels", 40, 8, folds=4)
-  found = everywhere(features, labels, held_out, kernel="rbf", balance="oversample", seed=3)
+  computed = everywhere(features, labels, held_out, kernel="rbf", balance="oversample", seed=3)
   counts = copies(labels, held_out, CLASSES, "oversample", 3)
-  for values, count in zip(found.decisions, counts, strict=True):
+  for values, count in zip(computed.decisions, counts, strict=True):
     rows = np.repeat(np.arange(40), count)
     machine = SVC(C=3.0).fit(features[rows], labels[rows])
     np.testing.assert_allclose(values, machine.decision_function(features), atol=1e-6)

@@ -18,8 +18,8 @@ def peer(features, labels, trains, cost, balance="class_weights") -> np.ndarray:
   """LinearSVC's decision values for all clips, one column for each class that the fold has."""
   weight = "balanced" if balance == "class_weights" else None
   machine = LinearSVC(C=cost, class_weight=weight, dual=False, tol=1e-10, max_iter=10**6)
-  found = machine.fit(features[trains], labels[trains]).decision_function(features)
-  return np.stack([-found, found], axis=1) if found.ndim == 1 else found
+  computed = machine.fit(features[trains], labels[trains]).decision_function(features)
+  return np.stack([-computed, computed], axis=1) if computed.ndim == 1 else computed
 
 
 @pytest.mark.parametrize("balance", ["class_weights", "none"])
@@ -37,8 +37,8 @@ def peer(features, labels, trains, cost, balance="class_weights") -> np.ndarray:
 )
 def test_decision_values_are_those_of_linear_svc(kind, n, d, cost, balance):
   features, labels, held_out = drawn(kind, n, d)
-  found = everywhere(features, labels, held_out, cost=cost, balance=balance)
-  for values, prediction, holds in zip(*found, held_out, strict=True):
+  computed = everywhere(features, labels, held_out, cost=cost, balance=balance)
+  for values, prediction, holds in zip(*computed, held_out, strict=True):
     expected = peer(features, labels, ~holds, cost, balance)
     np.testing.assert_allclose(values, expected, atol=1e-3 * max(1, np.abs(expected).max()))
     np.testing.assert_array_equal(prediction, values.argmax(axis=1))
@@ -68,8 +68,8 @@ def test_no_other_point_is_lower(seed, dual, log_cost):
 def test_scaling_is_fitted_on_the_training_clips(scale, peer_scaler, d):
   features, labels, held_out = drawn("ill scaled", 50, d, folds=4)
   features[:, 3] = 0.1  # constant
-  found = everywhere(features, labels, held_out, cost=1.0, scale=scale).decisions
-  for values, holds in zip(found, held_out, strict=True):
+  computed = everywhere(features, labels, held_out, cost=1.0, scale=scale).decisions
+  for values, holds in zip(computed, held_out, strict=True):
     scaled = peer_scaler().fit(features[~holds]).transform(features)
     np.testing.assert_allclose(values, peer(scaled, labels, ~holds, 1.0), atol=1e-3)
 
@@ -78,8 +78,8 @@ def test_scaling_is_fitted_on_the_training_clips(scale, peer_scaler, d):
 def test_next_to_no_error_left(d, size):
   """The hard margin but for the last digits, where rounding moves clips across it."""
   features, labels, held_out = drawn("histograms", 40, d)
-  found = everywhere(size * features, labels, held_out, cost=1000.0).decisions
-  for values, holds in zip(found, held_out, strict=True):
+  computed = everywhere(size * features, labels, held_out, cost=1000.0).decisions
+  for values, holds in zip(computed, held_out, strict=True):
     machine = LinearSVC(C=1000.0, class_weight="balanced", tol=1e-9, max_iter=10**6, random_state=0)
     machine.fit(size * features[~holds], labels[~holds])
     np.testing.assert_allclose(values, machine.decision_function(size * features), atol=1e-3)
@@ -88,19 +88,19 @@ def test_next_to_no_error_left(d, size):
 def test_two_classes_mirror_each_other():
   features, labels, held_out = drawn("normal", 40, 8)
   labels = np.minimum(labels, 1)
-  found = everywhere(features, labels, held_out, 2, cost=5.0)
-  np.testing.assert_allclose(found.decisions[..., 0], -found.decisions[..., 1], atol=1e-9)
-  for values, holds in zip(found.decisions, held_out, strict=True):
+  computed = everywhere(features, labels, held_out, 2, cost=5.0)
+  np.testing.assert_allclose(computed.decisions[..., 0], -computed.decisions[..., 1], atol=1e-9)
+  for values, holds in zip(computed.decisions, held_out, strict=True):
     np.testing.assert_allclose(values, peer(features, labels, ~holds, 5.0), atol=1e-4)
 
 
 def test_a_fold_without_a_class_is_the_machine_of_the_others():
   features, labels, held_out = with_a_class_of_one_subject()
-  found = everywhere(features, labels, held_out, cost=5.0)
-  assert (found.decisions[0, :, 2] == -np.inf).all()
-  assert set(found.prediction[0]) <= {0, 1}
+  computed = everywhere(features, labels, held_out, cost=5.0)
+  assert (computed.decisions[0, :, 2] == -np.inf).all()
+  assert set(computed.prediction[0]) <= {0, 1}
   expected = peer(features, labels, ~held_out[0], 5.0)
-  np.testing.assert_allclose(found.decisions[0, :, :2], expected, atol=1e-4)
+  np.testing.assert_allclose(computed.decisions[0, :, :2], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("options", [{}, {"scale": "standardise"}, {"balance": "oversample"}])
@@ -125,8 +125,8 @@ def test_labels_of_held_out_clips_change_no_bit(folds):
 @pytest.mark.parametrize("d", [12, 90])
 def test_many_folds_start_together_and_end_apart(d):
   features, labels, held_out = drawn("histograms", 60, d, folds=19)
-  found = everywhere(features, labels, held_out).decisions
-  for values, holds in zip(found, held_out, strict=True):
+  computed = everywhere(features, labels, held_out).decisions
+  for values, holds in zip(computed, held_out, strict=True):
     np.testing.assert_allclose(values, peer(features, labels, ~holds, 1000.0), atol=1e-3)
 
 
@@ -148,9 +148,9 @@ def test_oversampling_is_copies_of_rows():
   from mer_jax.svm.balance import copies
 
   features, labels, held_out = drawn("normal", 40, 8, folds=4)
-  found = everywhere(features, labels, held_out, cost=5.0, balance="oversample", seed=3)
+  computed = everywhere(features, labels, held_out, cost=5.0, balance="oversample", seed=3)
   counts = copies(labels, held_out, CLASSES, "oversample", 3)
-  for values, count in zip(found.decisions, counts, strict=True):
+  for values, count in zip(computed.decisions, counts, strict=True):
     rows = np.repeat(np.arange(40), count)
     machine = LinearSVC(C=5.0, dual=False, tol=1e-10, max_iter=10**6)
     machine.fit(features[rows], labels[rows])

@@ -13,12 +13,12 @@ from mer_jax.svm.balance import class_weights, copies
 def test_each_clip_is_scored_by_the_fold_that_held_it_out(options):
   features, labels, held_out = drawn("normal", 30, 6)
   scores = svm.loso(features, labels, held_out, CLASSES, svm.Machine(**options), shown=False)
-  said = everywhere(features, labels, held_out, **options)
+  message = everywhere(features, labels, held_out, **options)
   for f, holds in enumerate(held_out):
     np.testing.assert_array_equal(
-      scores.decisions[holds], said.decisions[f, holds].astype(np.float32)
+      scores.decisions[holds], message.decisions[f, holds].astype(np.float32)
     )
-    np.testing.assert_array_equal(scores.prediction[holds], said.prediction[f, holds])
+    np.testing.assert_array_equal(scores.prediction[holds], message.prediction[f, holds])
   assert scores.decisions.dtype == scores.probabilities.dtype == np.float32
 
 
@@ -38,7 +38,7 @@ def test_probabilities_order_the_classes_as_the_decisions_do(options, seed):
 
 def test_tied_votes_are_decided_as_predict_decides_them():
   """Three machines, each for another class: predict takes the first, the values say another."""
-  found = 0
+  computed = 0
   for seed in range(8):
     features, labels, held_out = drawn("normal", 60, 2, seed=seed)
     scores = svm.loso(
@@ -46,8 +46,8 @@ def test_tied_votes_are_decided_as_predict_decides_them():
     )
     tied = scores.decisions.argmax(axis=1) != scores.prediction
     np.testing.assert_array_equal(scores.probabilities.argmax(axis=1), scores.prediction)
-    found += tied.sum()
-  assert found > 0
+    computed += tied.sum()
+  assert computed > 0
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
@@ -73,7 +73,7 @@ def test_a_dict_of_one_array_is_flattened_and_its_mask_left_out():
 
 
 @pytest.mark.parametrize(
-  ("options", "said"),
+  ("options", "message"),
   [
     ({"kernel": "rfb"}, "'rbf'"),
     ({"balance": "weights"}, "class_weights"),
@@ -89,8 +89,8 @@ def test_a_dict_of_one_array_is_flattened_and_its_mask_left_out():
     ({"seed": -1}, "seed"),
   ],
 )
-def test_options_out_of_range_are_named(options, said):
-  with pytest.raises(ConfigError, match=said):
+def test_options_out_of_range_are_named(options, message):
+  with pytest.raises(ConfigError, match=message):
     everywhere(*drawn("normal", 20, 4), **options)
 
 
@@ -101,7 +101,7 @@ def test_gamma_may_come_as_text():
 
 
 @pytest.mark.parametrize(
-  ("change", "said"),
+  ("change", "message"),
   [
     (lambda x, y, h: (x.astype(object), y, h), "object"),
     (lambda x, y, h: (x.astype(complex), y, h), "complex"),
@@ -119,8 +119,8 @@ def test_gamma_may_come_as_text():
     (lambda x, y, h: (x, y, np.ones((1, 20), bool)), "two subjects"),
   ],
 )
-def test_arrays_that_contradict_each_other_are_refused(change, said):
-  with pytest.raises(DataError, match=said):
+def test_arrays_that_contradict_each_other_are_refused(change, message):
+  with pytest.raises(DataError, match=message):
     everywhere(*change(*drawn("normal", 20, 4)))
 
 
@@ -141,5 +141,5 @@ def test_class_weights_are_the_balanced_ones_of_scikit_learn():
 
   labels = np.array([0, 0, 0, 0, 2, 2, 2])
   expected = compute_class_weight("balanced", classes=np.array([0, 2]), y=labels)
-  found = class_weights(labels, np.ones(7, int), 3, "class_weights")
-  np.testing.assert_allclose(found, [expected[0], 0, expected[1]])
+  computed = class_weights(labels, np.ones(7, int), 3, "class_weights")
+  np.testing.assert_allclose(computed, [expected[0], 0, expected[1]])

@@ -70,12 +70,12 @@ def test_damage_to_any_file_changes_no_bit_of_the_result(damage, stopped, tmp_pa
     shutil.copytree(before, folder)
     DAMAGES[damage](folder / file)
     assert_same_bits(want, ends(folder, EPOCHS))
-    said = capfd.readouterr().err
+    output = capfd.readouterr().err
     left = {path.name for path in (folder / "checkpoints").iterdir()}
-    if "cannot be read" in said:
+    if "cannot be read" in output:
       fell_back += 1
-      assert f"checkpoint of epoch {NEWEST} " in said
-      assert f"goes on from epoch {OLDER}" in said
+      assert f"checkpoint of epoch {NEWEST} " in output
+      assert f"goes on from epoch {OLDER}" in output
       assert left == {f"unreadable-{NEWEST}", str(NEWEST), str(EPOCHS)}
     else:
       assert left == {str(NEWEST), str(EPOCHS)}

@@ -10,8 +10,9 @@ from problems import CASES, LARGER_CASES, problem, program
 
 from mer_jax import models, training
 from mer_jax.errors import DataError
-from mer_jax.training import fold as one
 from mer_jax.training import program as programs
+from mer_jax.training.fold import BATCHES, NEVER
+from mer_jax.training.schedule import shared
 
 STEPS = 13  # more than two epochs of 19 clips in batches of 4, and no multiple of one
 SCHEDULES = ("shared", "per_fold", "balanced")
@@ -128,10 +129,10 @@ def test_four_devices_are_one_device(case):
 @every_shallow_case
 def test_blocks_of_folds_are_all_folds_at_once(case):
   given = problem(CASES[case][2])
-  whole, _ = train(program(case, given))
+  at_once, _ = train(program(case, given))
   blocks, _ = train(program(case, given, block=2))
   for fold in range(5):
-    assert_close(leaves(whole, fold), leaves(blocks, fold))
+    assert_close(leaves(at_once, fold), leaves(blocks, fold))
 
 
 @every_case
@@ -140,7 +141,7 @@ def test_folds_of_one_clip_or_one_class_stay_finite(case):
   loso = program(case, given)
   state, sums = train(loso, steps=30)
   assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(state))
-  assert np.all(sums.stopped == one.NEVER)
+  assert np.all(sums.stopped == NEVER)
   probabilities = training.by_clip(np.asarray(loso.predict(state)), given.held_out)
   np.testing.assert_allclose(probabilities.sum(axis=-1), 1, rtol=1e-5)
 
@@ -150,9 +151,9 @@ def test_a_batch_of_held_out_clips_only_is_no_step(case):
   given = problem(CASES[case][2], sizes=(10, 1))
   loso = program(case, given, batch_size=1)
   before = jax.device_get(loso.init())
-  key = jax.random.fold_in(jax.random.key(0), one.BATCHES)
+  key = jax.random.fold_in(jax.random.key(0), BATCHES)
   data = programs.Data(given.inputs, given.labels)
-  index = [int(one.schedule.shared(key, step, len(data.labels), 1).index[0]) for step in range(11)]
+  index = [int(shared(key, step, len(data.labels), 1).index[0]) for step in range(11)]
   step = next(s for s, n in enumerate(index) if given.held_out[0, n])
   after, sums = loso.train(loso.init(), step, 1)
   for a, b in zip(leaves(before, 0), leaves(jax.device_get(after), 0), strict=True):
@@ -176,10 +177,10 @@ def test_chunks_of_any_length_share_one_compilation(case):
 def test_chunks_one_after_another_are_one_long_chunk(case):
   given = problem(CASES[case][2])
   loso = program(case, given)
-  whole, _ = train(loso, steps=9)
+  at_once, _ = train(loso, steps=9)
   state, _ = loso.train(loso.init(), 0, 4)
   parts, _ = train(loso, steps=5, first=4, state=state)
-  for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+  for a, b in zip(jax.tree.leaves(at_once), jax.tree.leaves(parts), strict=True):
     np.testing.assert_array_equal(a, b)
 
 
@@ -193,9 +194,9 @@ def test_a_fold_is_what_a_plain_loop_over_its_training_clips_computes():
   first = jax.tree.map(lambda x: x[0, fold], jax.device_get(loso.init()))
   params, stats, opt_state, _ = first
   hyper = {"learning_rate": np.float32(0.05), "momentum": np.float32(0.9)}
-  key = jax.random.fold_in(jax.random.key(7), one.BATCHES)
+  key = jax.random.fold_in(jax.random.key(7), BATCHES)
   for step in range(6):
-    batch = one.schedule.shared(key, step, len(given.labels), recipe.batch_size)
+    batch = shared(key, step, len(given.labels), recipe.batch_size)
     clips = np.asarray(batch.index)[np.asarray(batch.valid) > 0]
     clips = clips[~given.held_out[fold][clips]]
 

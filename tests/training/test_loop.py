@@ -63,9 +63,9 @@ def test_a_finished_run_trains_no_more(tmp_path):
 
 def test_how_epochs_are_cut_into_chunks_changes_no_bit(tmp_path):
   given = problem("image")
-  one = run(program("ststnet", given), tmp_path / "one", 5)
+  singly = run(program("ststnet", given), tmp_path / "one", 5)
   many = run(program("ststnet", given), tmp_path / "many", 5, chunk=3, every=1)
-  assert_same_bits(one, many)
+  assert_same_bits(singly, many)
   rows = [json.loads(x) for x in (tmp_path / "many" / "history.jsonl").read_text().splitlines()]
   assert [row["epoch"] for row in rows[::10]] == [3, 5]
   assert [row["step"] for row in rows[::10]] == [15, 25]
@@ -73,12 +73,12 @@ def test_how_epochs_are_cut_into_chunks_changes_no_bit(tmp_path):
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
   given = problem("image")
-  whole = run(program("ststnet", given), tmp_path / "whole", 4)
+  unbroken = run(program("ststnet", given), tmp_path / "whole", 4)
   run(program("ststnet", given), tmp_path / "killed", 2)
   newest = tmp_path / "killed" / "checkpoints" / "2"
   # What orbax leaves behind when it is killed while it writes: a folder not yet renamed.
   shutil.copytree(newest, newest.with_name("3.orbax-checkpoint-tmp-1"))
-  assert_same_bits(whole, run(program("ststnet", given), tmp_path / "killed", 4))
+  assert_same_bits(unbroken, run(program("ststnet", given), tmp_path / "killed", 4))
 
 
 def test_a_run_that_diverges_everywhere_ends_without_a_checkpoint(tmp_path):
@@ -132,7 +132,7 @@ def handlers():
 @pytest.mark.parametrize("number", interrupts.SIGNALS)
 def test_a_signal_saves_what_is_done_and_nothing_is_done_twice(number, tmp_path, capsys):
   loso, before = program("ststnet", problem("image")), handlers()
-  whole = run(loso, tmp_path / "whole", 9, every=9)
+  unbroken = run(loso, tmp_path / "whole", 9, every=9)
   # Logged one chunk late: epoch 3 is under way when epoch 2 is written.
   with pytest.raises(Interrupted, match=rf"{number.name} .* after epoch 3 of 9, which is saved"):
     run(loso, tmp_path / "stopped", 9, every=9, log=signalling(number))
@@ -142,17 +142,17 @@ def test_a_signal_saves_what_is_done_and_nothing_is_done_twice(number, tmp_path,
   assert json.loads(rows[-1])["epoch"] == 3
   with training.Checkpoints(tmp_path / "stopped" / "checkpoints") as checkpoints:
     assert checkpoints.latest() == 3
-  assert_same_bits(whole, run(loso, tmp_path / "stopped", 9, every=9))
+  assert_same_bits(unbroken, run(loso, tmp_path / "stopped", 9, every=9))
   assert handlers() == before
 
 
 def test_signals_at_every_start_still_let_a_run_end(tmp_path):
   loso = program("ststnet", problem("image"))
-  whole = run(loso, tmp_path / "whole", 7)
+  unbroken = run(loso, tmp_path / "whole", 7)
   for epoch in (1, 3, 5):  # the first that is logged after each start
     with pytest.raises(Interrupted):
       run(loso, tmp_path / "stopped", 7, log=signalling(signal.SIGTERM, at=epoch))
-  assert_same_bits(whole, run(loso, tmp_path / "stopped", 7))
+  assert_same_bits(unbroken, run(loso, tmp_path / "stopped", 7))
 
 
 def test_a_signal_during_the_last_epoch_is_not_lost(tmp_path):

@@ -15,11 +15,11 @@ PARAMS = {"w": np.float32([1, -2])}
 def rates(optimizer, steps):
   """The step sizes of plain gradient descent, one after another."""
   transformation = optimizer({"learning_rate": np.float32(0.2)})
-  state, found = transformation.init(PARAMS), []
+  state, sizes = transformation.init(PARAMS), []
   for _ in range(steps):
     updates, state = transformation.update({"w": np.ones(2, np.float32)}, state, PARAMS)
-    found.append(-float(updates["w"][0]))
-  return found
+    sizes.append(-float(updates["w"][0]))
+  return sizes
 
 
 def test_the_rate_is_multiplied_after_every_so_many_steps():
@@ -40,7 +40,7 @@ def test_the_same_optimiser_is_equal_so_that_nothing_is_compiled_twice():
 
 
 @pytest.mark.parametrize(
-  ("options", "says"),
+  ("options", "message"),
   [
     (("sdg",), "Did you mean 'sgd'"),
     (("sgd", -1), "decay_steps must be a whole number of at least 0"),
@@ -49,8 +49,8 @@ def test_the_same_optimiser_is_equal_so_that_nothing_is_compiled_twice():
     (("sgd", 5, 1.5), "decay_rate is 1.5"),
   ],
 )
-def test_values_out_of_range_are_refused(options, says):
-  with pytest.raises(ConfigError, match=says):
+def test_values_out_of_range_are_refused(options, message):
+  with pytest.raises(ConfigError, match=message):
     optimizers.build(*options)
 
 
@@ -61,11 +61,11 @@ def test_decay_counts_over_chunks_and_hardly_anything_is_learnt_after_it():
   plain = program("ststnet", given, hyper=hyper)
   at_first, _ = plain.train(plain.init(), 0, 4)
   at_first = jax.device_get(at_first.params)
-  whole, _ = loso.train(loso.init(), 0, 9)
+  at_once, _ = loso.train(loso.init(), 0, 9)
   state, _ = loso.train(loso.init(), 0, 3)
   parts, _ = loso.train(state, 3, 6)
-  whole, parts = jax.device_get((whole, parts))
-  jax.tree.map(np.testing.assert_array_equal, whole, parts)
+  at_once, parts = jax.device_get((at_once, parts))
+  jax.tree.map(np.testing.assert_array_equal, at_once, parts)
   jax.tree.map(
-    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), whole.params, at_first
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), at_once.params, at_first
   )

@@ -8,9 +8,9 @@ from problems import CASES, LARGER_CASES, problem, program, recipe_of
 from mer_jax import models, training
 from mer_jax.errors import ConfigError
 from mer_jax.experiment import settings, sweep
-from mer_jax.training import fold as one
 from mer_jax.training import footprint, layout, optimizers
 from mer_jax.training import program as programs
+from mer_jax.training.fold import NEVER
 
 STEPS = 7
 HYPER = {
@@ -93,7 +93,7 @@ def test_a_fold_that_leaves_the_finite_numbers_stops_alone(case):
   both = program(case, given, hyper={"learning_rate": [0.05, 1e25]})
   state, sums = train(both)
   alone, _ = train(program(case, given, hyper=good))
-  assert np.all(sums.stopped[:, :5] == one.NEVER)
+  assert np.all(sums.stopped[:, :5] == NEVER)
   assert np.all(sums.stopped[:, 5:] < STEPS)
   for fold in range(5):
     assert_close(fold_of(state, fold), fold_of(alone, fold))

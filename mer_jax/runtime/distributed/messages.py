@@ -13,8 +13,8 @@ import numpy as np
 
 from mer_jax.errors import MerError
 
-_ARRAY = "__array__"  # the key that marks an array, and no key of a message's own dicts
-_FLOAT = "__float__"  # of a number that JSON does not know
+# Keys that mark an array, or a number that JSON does not know; no keys of a message's own dicts.
+_ARRAY, _FLOAT = "__array__", "__float__"
 _KINDS = "biuf"  # kinds of dtypes: truth values, whole and real numbers
 
 
@@ -47,7 +47,7 @@ def encoded(value: Any) -> Any:
       text) of these. Tuples come back as lists, scalars of numpy as Python's.
 
   Raises:
-    TypeError: something else is in it.
+    TypeError: something else is in it, or a dict with a key that marks arrays here.
   """
   if value is None or isinstance(value, bool | int | str):
     return value
@@ -61,7 +61,7 @@ def encoded(value: Any) -> Any:
     return {_ARRAY: data, "dtype": little.dtype.str, "shape": list(value.shape)}
   if isinstance(value, list | tuple):
     return [encoded(item) for item in value]
-  if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+  if isinstance(value, Mapping) and all(map(_is_key, value)):
     return {key: encoded(item) for key, item in value.items()}
   raise TypeError(f"A message between processes cannot hold {type(value).__name__}.")
 
@@ -72,18 +72,11 @@ def decoded(value: Any) -> Any:
   Raises:
     MerError: an array or number is damaged.
   """
-  if isinstance(value, list):
-    return [decoded(item) for item in value]
-  if not isinstance(value, dict):
-    return value
   try:
-    if _ARRAY in value:
-      return _array(value)
-    if _FLOAT in value:
-      return float(value[_FLOAT])
-  except (KeyError, TypeError, ValueError) as error:
+    return _decoded(value)
+  # What Python and numpy raise for damaged arrays and numbers, and for lists in lists without end.
+  except (KeyError, TypeError, ValueError, OverflowError, RecursionError, SyntaxError) as error:
     raise _refused(f"{type(error).__name__}: {error}") from error
-  return {key: decoded(item) for key, item in value.items()}
 
 
 def to_bytes(content: list[Message]) -> bytes:
@@ -116,6 +109,22 @@ def _message(fields: Any) -> Message:
   if not is_failure or not all(isinstance(text, str) for text in failure):
     raise _refused("a failure has a kind and a text")
   return Message(name, value, Failure(*failure))
+
+
+def _is_key(key: Any) -> bool:
+  return isinstance(key, str) and key not in (_ARRAY, _FLOAT)
+
+
+def _decoded(value: Any) -> Any:
+  if isinstance(value, list):
+    return [_decoded(item) for item in value]
+  if not isinstance(value, dict):
+    return value
+  if _ARRAY in value:
+    return _array(value)
+  if _FLOAT in value:
+    return float(value[_FLOAT])
+  return {key: _decoded(item) for key, item in value.items()}
 
 
 def _array(fields: dict[str, Any]) -> np.ndarray:
