@@ -1,4 +1,4 @@
-"""Messages between processes: what is sent arrives as it was, and what else arrives does nothing."""
+"""Messages between processes: they arrive as they were sent; anything else does nothing."""
 
 import ast
 import json
@@ -182,7 +182,7 @@ MALFORMED = (
 
 @pytest.mark.parametrize("data", MALFORMED)
 def test_malformed_bytes_are_refused(data):
-  with pytest.raises(MerError, match="not one of mer_jax.*Start all processes again"):
+  with pytest.raises(MerError, match=r"not one of mer_jax.*Start all processes again"):
     messages.from_bytes(data)
 
 
