@@ -82,7 +82,7 @@ def together() -> Iterator[None]:
   """
   if processes() == 1:
     if jax.process_count() > 1:
-      raise ConfigError("Call mer_jax.distributed.initialize() before anything that uses devices.")
+      raise ConfigError("Call mer_jax.runtime.distributed.initialize() before any use of devices.")
     yield
     return
   try:
