@@ -1,7 +1,7 @@
 """Draws the neutral face of an identity: a shaded relief with skin, hair, eyes, brows, nose, lips.
 
-Everything is painted by soft masks over a grid in face units (identity.py), back to front. The
-relief gives the light something to act on, so that two people differ in more than their outlines.
+Everything is painted by soft masks over a grid in face units (see mer_jax.face.anatomy), back to
+front. The relief is what the light acts on, so that two people differ in more than their outlines.
 """
 
 import cv2
