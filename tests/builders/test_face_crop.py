@@ -1,4 +1,4 @@
-"""The face crop: one box per clip, found on the onset frame, with stated fallbacks."""
+"""The face crop: one box per clip, detected on the onset frame, with stated fallbacks."""
 
 import pathlib
 
@@ -53,9 +53,9 @@ def test_only_the_onset_frame_of_each_clip_is_searched(monkeypatch):
 
 
 def test_median_of_the_subject_stands_in(monkeypatch):
-  found = {"a": (10, 12, 60, 60), "b": (14, 12, 60, 60), "c": (12, 20, 60, 60)}
-  detections(monkeypatch, found | {"none": None, "far": (100, 70, 20, 20), "other": None})
-  names = [*found, "none", "far"]
+  faces = {"a": (10, 12, 60, 60), "b": (14, 12, 60, 60), "c": (12, 20, 60, 60)}
+  detections(monkeypatch, faces | {"none": None, "far": (100, 70, 20, 20), "other": None})
+  names = [*faces, "none", "far"]
   records = [record([pathlib.Path(name)], name) for name in names]
   records.append(record([pathlib.Path("other")], "other", subject="007"))
   report = BuildReport("samm", "frames48")
@@ -107,10 +107,10 @@ def test_detector_finds_drawn_faces_in_raw_frames(tmp_path):
   frames = {
     p.parent: p for p in sorted((tmp_path / "corpus" / "SAMM").rglob("*.jpg"), reverse=True)
   }
-  found = [face_crop._detect(path) for path in frames.values()]
-  assert len(found) >= 3
-  boxes = [box for shape, box in found if box is not None]
-  assert len(boxes) >= len(found) - 1
+  results = [face_crop._detect(path) for path in frames.values()]
+  assert len(results) >= 3
+  boxes = [box for shape, box in results if box is not None]
+  assert len(boxes) >= len(results) - 1
   for x, y, width, height in boxes:
     assert 64 < width < 256  # of a face 128 px wide
     assert x >= 0

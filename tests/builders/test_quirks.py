@@ -1,4 +1,4 @@
-"""Every fault that the synthetic corpora plant is survived, and found again in the report."""
+"""A build completes in spite of every fault that the synthetic corpora plant, and reports it."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from data_builders import build, synthetic
 from mer_jax.clips import load_prepared
 
-# What the report has to say about a planted fault that calls for a repair.
+# Text of the report on each planted fault that calls for a repair.
 MENTIONS = {
   "apex_slash": "'/'",
   "apex_outside": "outside",

@@ -86,10 +86,10 @@ def test_peak_motion_is_0_3_to_3_px_at_128_px():
 def test_intensity_scales_the_expression_and_nothing_else():
   _, plain = _scenes(subjects=2, each=3)
   _, strong = _scenes(subjects=2, each=3, intensity=2.0)
-  for one, two in zip(plain, strong, strict=True):
-    assert two.amplitude == pytest.approx(2 * one.amplitude)
-    assert np.array_equal(one.motion.head, two.motion.head)
-    assert one.view == two.view
+  for weak, double in zip(plain, strong, strict=True):
+    assert double.amplitude == pytest.approx(2 * weak.amplitude)
+    assert np.array_equal(weak.motion.head, double.motion.head)
+    assert weak.view == double.view
 
 
 @pytest.mark.parametrize("kind", corpora.CORPORA.values(), ids=lambda kind: kind.name)
@@ -212,12 +212,12 @@ def test_a_face_detector_finds_the_faces(kind, tree):
   cascade = cv2.CascadeClassifier(path)
   studio = Studio(Setting(kind, tree, SIZE, 1.0, 0))
   clips = plan.plan(kind, 12, 1, 0, tree)
-  found = 0
+  detected = 0
   for clip in clips:
     scene = compose(studio.setting, clip)
     frame = _gray(next(studio.frames(scene))).astype(np.uint8)
     boxes = cascade.detectMultiScale(frame, 1.1, 3, minSize=(SIZE // 2, SIZE // 2))
     centres = [np.array([x + w / 2, y + h / 2]) for x, y, w, h in boxes]
     middle = np.add(scene.view.centre, (0, 0.2 * SIZE))
-    found += any(np.linalg.norm(c - middle) < 0.4 * SIZE for c in centres)
-  assert found >= 10
+    detected += any(np.linalg.norm(c - middle) < 0.4 * SIZE for c in centres)
+  assert detected >= 10

@@ -1,4 +1,4 @@
-"""Every planted fault is really there, is listed, and the rest of the corpus is untouched."""
+"""Every planted fault is on disk and in the list, and the rest of the corpus is unchanged."""
 
 import json
 
@@ -38,7 +38,7 @@ def _row(root, name, entry):
 
 
 @pytest.mark.parametrize("name", corpora.CORPORA)
-def test_each_clip_suffers_at_most_once_and_treatments_are_known(faulty, name):
+def test_each_clip_has_at_most_one_fault_and_treatments_are_known(faulty, name):
   listed = json.loads((faulty / name / "quirks.json").read_text())["planted"]
   clips = [(e["subject"], e["clip"]) for e in listed if e["clip"]]
   assert len(set(clips)) == len(clips) >= 7
@@ -54,8 +54,8 @@ def test_damaged_folders(faulty, name):
   assert list(folder["empty_folder"].iterdir()) == []
   junk, cut = sorted(folder["truncated_only"].iterdir(), key=lambda p: p.suffix != ".db")
   assert junk.name == "Thumbs.db"
-  whole = next(p for p in folder["frame_gap"].iterdir()).stat().st_size
-  assert cut.stat().st_size < 0.6 * whole
+  intact = next(p for p in folder["frame_gap"].iterdir()).stat().st_size
+  assert cut.stat().st_size < 0.6 * intact
   assert {"Thumbs.db", ".DS_Store"} < {p.name for p in folder["stray_files"].iterdir()}
   numbers = sorted(_number(p) for p in folder["frame_gap"].iterdir())
   assert numbers[-1] - numbers[0] + 1 == len(numbers) + 2
