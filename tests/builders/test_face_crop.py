@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from corpus_trees import SAMM_CLIPS, samm
 
-from data_builders import build, face_crop, synthetic
+from data_builders import build, face_crop
 from data_builders.build_report import BuildReport
 from data_builders.record import Record
+from data_builders.synthetic import corpora, plan
+from data_builders.synthetic.render import Studio
+from data_builders.synthetic.scene import Setting, compose
 from mer_jax.clips import load_prepared
 
 
@@ -103,11 +106,12 @@ def test_crop_can_be_chosen(tmp_path, crop):
 
 
 def test_detector_finds_drawn_faces_in_raw_frames(tmp_path):
-  synthetic.write("samm", tmp_path / "corpus", subjects=3, clips_per_subject=1, size=128, seed=3)
-  frames = {
-    p.parent: p for p in sorted((tmp_path / "corpus" / "SAMM").rglob("*.jpg"), reverse=True)
-  }
-  results = [face_crop._detect(path) for path in frames.values()]
+  studio = Studio(Setting(corpora.SAMM, "raw", 128, 1.0, 3))
+  results = []
+  for n, clip in enumerate(plan.plan(corpora.SAMM, 3, 1, 3, "raw")):
+    onset = next(studio.frames(compose(studio.setting, clip)))
+    cv2.imwrite(str(tmp_path / f"{n}.jpg"), onset)
+    results.append(face_crop._detect(tmp_path / f"{n}.jpg"))
   assert len(results) >= 3
   boxes = [box for shape, box in results if box is not None]
   assert len(boxes) >= len(results) - 1
