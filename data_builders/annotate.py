@@ -39,7 +39,7 @@ def choose_tree(
 
 
 def choose_sheet(
-  found: Sequence[pathlib.Path],
+  paths: Sequence[pathlib.Path],
   required: Mapping[str, Sequence[str]],
   manual_dir: pathlib.Path,
   expected: str,
@@ -49,14 +49,14 @@ def choose_sheet(
 
   Raises:
     DataError: no workbook or csv file has the columns `required`; the message is that of the
-      likeliest one, so that a renamed column is named.
+      most recent candidates, so that a renamed column is named.
   """
-  if not found:
+  if not paths:
     raise DataError(
       f"No coding sheet ({', '.join(sheets.SUFFIXES)}) found in {manual_dir}.\n{expected}"
     )
-  named = [path for path in found if re.search(r"cod|facs|annot", path.name, re.IGNORECASE)]
-  candidates = sorted(named or found, key=lambda p: (_date(p), p.name), reverse=True)
+  named = [path for path in paths if re.search(r"cod|facs|annot", path.name, re.IGNORECASE)]
+  candidates = sorted(named or paths, key=lambda p: (_date(p), p.name), reverse=True)
   problems = []
   readable = []
   for path in candidates:
@@ -67,7 +67,7 @@ def choose_sheet(
       problems.append((path, error))
   if not readable:
     raise DataError("\n".join(str(error) for _, error in problems[:2]) + f"\n{expected}")
-  # An older sheet in place of a damaged newer one would change annotations without a word.
+  # An older sheet in place of a damaged newer one would change annotations silently.
   for path, error in problems:
     if _date(path) > _date(readable[0]):
       raise DataError(f"{error}\nRemove {path.name}, or choose another with --sheet.")
@@ -153,7 +153,7 @@ def matched(
 
 
 def cropping(crop: str, copy: tree.Tree, report: BuildReport) -> bool:
-  """Whether frames of this tree go through the face crop; says so in the report.
+  """Whether frames of this tree go through the face crop, which the report notes.
 
   Raises:
     ConfigError: `crop` is none of `CROPS`.

@@ -1,4 +1,4 @@
-"""What a build found, repaired and refused: printed at its end and kept beside the data."""
+"""Counts of a build and its repairs and refusals: printed at its end, kept beside the data."""
 
 import collections
 import dataclasses
@@ -63,7 +63,7 @@ class BuildReport:
     self.notes.append(text)
 
   @property
-  def found(self) -> int:
+  def num_clips(self) -> int:
     """Clips that the sheet or the tree mentions."""
     return len(self.kept) + len(self.refused)
 
@@ -75,7 +75,7 @@ class BuildReport:
     """
     if not self.kept:
       raise DataError(
-        f"None of the {self.found} clips of {self.dataset} can be used.\n{self.text()}"
+        f"None of the {self.num_clips} clips of {self.dataset} can be used.\n{self.text()}"
       )
     if strict and (self.repaired or self.refused):
       raise DataError(
@@ -87,7 +87,7 @@ class BuildReport:
   def text(self) -> str:
     """The report for people, without a line break at the end."""
     lines = [
-      f"{self.dataset}/{self.config}: {self.found} clips found, {len(self.kept)} kept"
+      f"{self.dataset}/{self.config}: {self.num_clips} clips found, {len(self.kept)} kept"
       f" ({len({r['clip'] for r in self.repaired})} of them repaired), {len(self.refused)} refused"
       + (" -- synthetic corpus" if self.synthetic else "")
     ]
@@ -116,7 +116,7 @@ class BuildReport:
   def write(self, folder: str | os.PathLike[str]) -> None:
     """Writes build_report.json into `folder`, atomically."""
     content = dataclasses.asdict(self) | {
-      "found": self.found,
+      "found": self.num_clips,
       "emotions": self.emotions,
       "subjects": self.subjects,
     }

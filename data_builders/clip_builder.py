@@ -30,7 +30,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC, skip_registration=Tr
 
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
-  BUILDER_CONFIGS: ClassVar[list[FrameConfig]] = [
+  BUILDER_CONFIGS: ClassVar[list[tfds.core.BuilderConfig]] = [
     FrameConfig(name=f"frames{size}", description=f"Gray, {size} x {size} pixels.", size=size)
     for size in (48, 128, 224)
   ]

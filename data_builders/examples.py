@@ -22,8 +22,8 @@ def generate(
   """Yields (key, example) of every clip that can be decoded; key = "dataset/subject/clip".
 
   Args:
-    records: what `parse` of a corpus found.
-    report: what `parse` reported; refusals of damaged clips are added to it.
+    records: of the clips, from `parse` of a corpus.
+    report: the report of `parse`; refusals of damaged clips are added to it.
     size: height and width of the frames, in pixels.
     folder: where the finished report is written: the folder TFDS is filling, so that data and
       report appear together or not at all.

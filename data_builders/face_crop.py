@@ -1,7 +1,7 @@
-"""One face box per clip, found on the onset frame and used for every frame of the clip.
+"""One face box per clip, detected on the onset frame and used for every frame of the clip.
 
 Detecting again on later frames would move the box by more than a micro-expression moves the face
-(its motion is a few pixels at most), so one box serves the whole clip. The detector is OpenCV's
+(its motion is a few pixels at most), so one box serves all its frames. The detector is OpenCV's
 Haar cascade for frontal faces (Viola and Jones, CVPR 2001; Lienhart and Maydt, ICIP 2002), because
 its weights come with the library.
 """
@@ -30,13 +30,13 @@ _local = threading.local()  # a cascade holds buffers, so every thread needs its
 def boxes(records: Sequence[Record], report: BuildReport) -> dict[str, Box]:
   """The box of every record that has to be cropped.
 
-  Where the detector finds no face, or one that hardly overlaps the boxes of the same subject's
+  Where the detector finds no face, or a box that hardly overlaps the boxes of the same subject's
   other clips, the subject's median box takes its place, and if there is none a centred square of
   `CENTRED_FRACTION` of the shorter side. Both are reported as repairs.
 
   Args:
     records: clips; those with crop=False are passed over.
-    report: takes up the repairs.
+    report: repairs are added to it.
 
   Returns:
     {clip name: (x, y, width, height)} in pixels of the source frames. A record whose onset frame
@@ -49,21 +49,23 @@ def boxes(records: Sequence[Record], report: BuildReport) -> dict[str, Box]:
   if not records:
     return {}
   _cascade()
-  found: dict[str, Box | None] = {}
+  detections: dict[str, Box | None] = {}
   shapes: dict[str, tuple[int, int]] = {}
   with progress(len(records), f"{report.dataset} faces", "clip") as bar:
     onset_frames = [record.frames[record.onset] for record in records]
     for record, result in zip(records, ordered(_detect, onset_frames), strict=True):
       if result is not None:
-        shapes[record.name], found[record.name] = result
+        shapes[record.name], detections[record.name] = result
       bar.update()
-  medians = _medians(records, found, shapes)
-  chosen = {}
+  medians = _medians(records, detections, shapes)
+  accepted = {}
   for record in records:
     if record.name in shapes:
       key = record.subject, shapes[record.name]
-      chosen[record.name] = _choose(record, found[record.name], key, medians.get(key), report)
-  return chosen
+      accepted[record.name] = _choose(
+        record, detections[record.name], key, medians.get(key), report
+      )
+  return accepted
 
 
 def _cascade() -> "cv2.CascadeClassifier":
@@ -101,13 +103,13 @@ def _detect(path: pathlib.Path) -> tuple[tuple[int, int], Box | None] | None:
 
 def _medians(
   records: Sequence[Record],
-  found: dict[str, Box | None],
+  detections: dict[str, Box | None],
   shapes: dict[str, tuple[int, int]],
 ) -> dict[tuple[str, tuple[int, int]], Box]:
   # Boxes of frames of another size would not fit, so the size is part of the key.
   groups: dict[tuple[str, tuple[int, int]], list[Box]] = {}
   for record in records:
-    box = found.get(record.name)
+    box = detections.get(record.name)
     if box is not None:
       groups.setdefault((record.subject, shapes[record.name]), []).append(box)
   medians = {}

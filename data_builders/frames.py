@@ -83,7 +83,7 @@ def read_clip(
   Args:
     paths: T image files, all of one size.
     size: height and width of the result, in pixels.
-    box: (x, y, width, height) cut out of every frame; None: the whole frame.
+    box: (x, y, width, height) cut out of every frame; None: the full frame.
 
   Returns:
     uint8 [T, size, size, 1], gray.
@@ -117,7 +117,7 @@ def _same_bytes(a: pathlib.Path, b: pathlib.Path) -> bool:
 
 
 def _truncated(data: bytes) -> bool:
-  # OpenCV fills the missing part of a cut JPEG with gray and returns it as if it were whole.
+  # OpenCV fills the missing part of a cut JPEG with gray and returns it as if it were complete.
   if data.startswith(b"\xff\xd8"):
     # Neither marker can occur inside entropy-coded data; comparing them skips EXIF thumbnails.
     return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda") or b"\xff\xd9" not in data

@@ -32,7 +32,7 @@ class Row:
     return str(value).strip()
 
   def integer(self, column: str) -> int | None:
-    """The cell as a whole number; None where it holds anything else ("/", "?", nothing)."""
+    """The cell as an integer; None for any other content ("/", "?", an empty cell)."""
     # "46.0" comes from csv files that went through a data frame.
     match = re.fullmatch(r"(-?\d{1,15})(\.0+)?", self.text(column))
     return int(match[1]) if match else None
@@ -43,7 +43,7 @@ def read_rows(
   required: Mapping[str, Sequence[str]],
   optional: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Row]:
-  """Reads the one table of a workbook (or csv file) that has the required columns.
+  """Reads that table of a workbook (or csv file) which has the required columns.
 
   Args:
     path: an .xlsx, .xlsm or .csv file.
@@ -56,7 +56,7 @@ def read_rows(
 
   Raises:
     DataError: the file cannot be read, or a required column is not there; then it names the
-      columns found, the one expected and the nearest of those found.
+      columns present, the missing column and the nearest of those present.
   """
   optional = optional or {}
   best: tuple[int, int, list[list[object]], str] | None = None
@@ -124,12 +124,12 @@ def _read_workbook(path: pathlib.Path) -> list[tuple[str, list[list[object]]]]:
 
 def _columns(row: Sequence[object], wanted: Mapping[str, Sequence[str]]) -> dict[str, int]:
   plain = [_plain(cell) for cell in row]
-  found = {}
+  columns = {}
   for name, headers in wanted.items():
     at = [plain.index(_plain(header)) for header in headers if _plain(header) in plain]
     if at:
-      found[name] = at[0]
-  return found
+      columns[name] = at[0]
+  return columns
 
 
 def _plain(cell: object) -> str:

@@ -41,8 +41,8 @@ def cut(
     frames: {number: path} in increasing order; at least one.
     onset, offset: frame numbers of the sheet.
     apex: frame number of the sheet, or None where it gives no number.
-    apex_text: what the sheet says in its place.
-    report: takes up every repair.
+    apex_text: the apex cell as text.
+    report: repairs are added to it.
 
   Raises:
     FrameError: offset before onset, or no frame within.

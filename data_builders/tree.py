@@ -57,14 +57,14 @@ def find_trees(manual_dir: pathlib.Path, subject: str, clip: str) -> list[Tree]:
   """
   subject_name = re.compile(subject, re.IGNORECASE)
   clip_name = re.compile(clip, re.IGNORECASE)
-  found: dict[pathlib.Path, list[tuple[pathlib.Path, pathlib.Path]]] = {}
+  clips_of: dict[pathlib.Path, list[tuple[pathlib.Path, pathlib.Path]]] = {}
   for folder in _clip_folders(manual_dir, clip_name, 0):
     above = [p for p in folder.parents if subject_name.fullmatch(p.name)]
     if above:
-      found.setdefault(above[0].parent, []).append((above[0], folder))
+      clips_of.setdefault(above[0].parent, []).append((above[0], folder))
   trees = [
     Tree(root, tuple(sorted(clips)), _is_cropped(manual_dir, root, clips))
-    for root, clips in found.items()
+    for root, clips in clips_of.items()
   ]
   return sorted(trees, key=lambda t: (not t.cropped, -len(t.clips), len(str(t.root)), str(t.root)))
 
@@ -74,12 +74,12 @@ def find_sheets(manual_dir: pathlib.Path, root: pathlib.Path) -> list[pathlib.Pa
 
   Lock files ("~$...") and hidden files are left out.
   """
-  found = list(_sheet_files(manual_dir, 0))
-  if not found and root in (manual_dir, manual_dir / manual_dir.name):
+  paths = list(_sheet_files(manual_dir, 0))
+  if not paths and root in (manual_dir, manual_dir / manual_dir.name):
     # Someone who points at .../CASME2/Cropped/Cropped keeps the sheet in .../CASME2.
     for folder in [manual_dir.resolve(), *manual_dir.resolve().parents][1:3]:
-      found += [path for path in _entries(folder) if _is_sheet(path)]
-  return sorted(found)
+      paths += [path for path in _entries(folder) if _is_sheet(path)]
+  return sorted(paths)
 
 
 def is_synthetic(manual_dir: pathlib.Path, root: pathlib.Path) -> bool:
@@ -161,6 +161,6 @@ def _is_sheet(path: pathlib.Path) -> bool:
 def _entries(folder: pathlib.Path) -> list[pathlib.Path]:
   try:
     entries = sorted(folder.iterdir())
-  except OSError:  # a folder that may not be listed is one without clips; the report says so
+  except OSError:  # counts as a folder without clips; rows of a sheet for it are refused
     return []
   return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]

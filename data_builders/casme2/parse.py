@@ -50,7 +50,7 @@ def parse(
     crop: "auto" (raw trees only), "face" or "as_is".
 
   Returns:
-    Records sorted by key, and the report so far (damaged images are found later).
+    Records sorted by key, and the report so far (damaged images are refused when they are decoded).
 
   Raises:
     DataError: tree or sheet absent or unreadable, or a column of the sheet is missing.
@@ -59,9 +59,9 @@ def parse(
   report = BuildReport(DATASET, config, options={"crop": crop, "sheet": str(sheet or "newest")})
   trees = tree.find_trees(manual_dir, _SUBJECT, _CLIP)
   copy = annotate.choose_tree(trees, manual_dir, EXPECTED, report)
-  sheets_found = tree.find_sheets(manual_dir, copy.root)
+  workbooks = tree.find_sheets(manual_dir, copy.root)
   coding = sheet or annotate.choose_sheet(
-    [p for p in sheets_found if not re.search("objective", p.name, re.IGNORECASE)],
+    [p for p in workbooks if not re.search("objective", p.name, re.IGNORECASE)],
     _REQUIRED,
     manual_dir,
     EXPECTED,
@@ -69,7 +69,7 @@ def parse(
   )
   report.source["sheet"] = str(coding)
   rows = annotate.keyed(sheets.read_rows(coding, _REQUIRED, _OPTIONAL), _key, DATASET, report)
-  classes = _objective_classes(sheets_found, report)
+  classes = _objective_classes(workbooks, report)
   folders = annotate.clip_folders(copy, _folder_key, DATASET, report)
   cropping = annotate.cropping(crop, copy, report)
   records = []
@@ -81,7 +81,7 @@ def parse(
       records.append(_record(key, rows[key], frames, classes.get(key, ""), cropping, report))
     except FrameError as error:
       report.refuse(name, str(error))
-  objective = [p for p in sheets_found if str(p) == report.source.get("objective classes")]
+  objective = [p for p in workbooks if str(p) == report.source.get("objective classes")]
   annotate.close(records, copy, [coding, *objective], report)
   return records, report
 
@@ -101,10 +101,10 @@ def _folder_key(subject: pathlib.Path, clip: pathlib.Path) -> tuple[str, str]:
 
 
 def _objective_classes(
-  found: list[pathlib.Path], report: BuildReport
+  workbooks: list[pathlib.Path], report: BuildReport
 ) -> dict[tuple[str, str], str]:
-  """{key: "I" to "VII"} from CASME2-ObjectiveClasses.xlsx, where it is there."""
-  for path in found:
+  """{key: "I" to "VII"} from CASME2-ObjectiveClasses.xlsx, empty without it."""
+  for path in workbooks:
     if re.search("objective", path.name, re.IGNORECASE):
       report.source["objective classes"] = str(path)
       classes: dict[tuple[str, str], str] = {}

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import frames, schema
 from data_builders.build_report import BuildReport
+from data_builders.clip_builder import ClipBuilder
 from data_builders.megc2019_flow import parse
 from data_builders.parallel import ordered
 from data_builders.record import Record, example
@@ -18,38 +19,31 @@ from mer_jax.errors import ConfigError
 from mer_jax.runtime.progress import progress
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(ClipBuilder):
   """One example per clip; its frames are its maps, channels u, v, strain.
 
-  Attributes:
-    strict: any repair or refusal is an error.
-    sheet: csv file of a flat archive; None: the one found.
-    crop: must stay "auto" or "as_is", maps show no face that could be found.
+  `sheet` is the csv file of a flat archive; `crop` must stay "auto" or "as_is", for maps show no
+  face that could be detected.
   """
 
-  VERSION = tfds.core.Version("1.0.0")
-  RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "First release."}
   MANUAL_DOWNLOAD_INSTRUCTIONS = parse.EXPECTED
   BUILDER_CONFIGS: ClassVar[list[tfds.core.BuilderConfig]] = [
     tfds.core.BuilderConfig(name="maps", description="All maps of a clip at their own size.")
   ]
-  strict = False
-  sheet: pathlib.Path | None = None
-  crop = "auto"
 
   def _info(self) -> tfds.core.DatasetInfo:
     # The archive decides the size of its maps, and TFDS asks before it is known.
     return self.dataset_info_from_configs(features=schema.features(None, None, 3))
 
   def survey(self, manual_dir: pathlib.Path) -> tuple[list[Record], BuildReport]:
-    """Records and report of the archive in `manual_dir`."""
+    """Records and report of the archive in `manual_dir`; only maps with copies are read.
+
+    Raises:
+      ConfigError: the face is to be cut out.
+    """
     if self.crop == "face":
       raise ConfigError("--crop face: flow maps show no face. Leave the option out.")
     return parse.parse(pathlib.Path(manual_dir), self.builder_config.name, sheet=self.sheet)
-
-  def _split_generators(self, dl_manager):
-    records, report = self.survey(dl_manager.manual_dir)
-    return {schema.SPLIT: self._generate_examples(records, report)}
 
   def _generate_examples(self, records: list[Record], report: BuildReport):
     maps = _read(records, report)

@@ -79,12 +79,12 @@ def canonical(dataset: str, subject: str, clip: str) -> ClipKey:
   clip = clip.strip()
   # SAMM's and SMIC's clips name their subject; putting it before CASME II's makes all alike.
   for stem in (clip, f"{subject.strip()}_{clip}"):
-    found = by_pattern(stem)
-    if found and known in (None, found.dataset):
+    key = by_pattern(stem)
+    if key and known in (None, key.dataset):
       number = re.findall(r"\d+", subject)
-      if number and int(number[-1]) != int(re.findall(r"\d+", found.subject)[0]):
+      if number and int(number[-1]) != int(re.findall(r"\d+", key.subject)[0]):
         break
-      return found
+      return key
   raise ValueError(f"subject {subject!r} and clip {clip!r} fit none of CASME II, SAMM and SMIC")
 
 

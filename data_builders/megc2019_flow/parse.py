@@ -35,7 +35,7 @@ _OPTIONAL = {"dataset": ("dataset", "db", "database")}
 
 
 @dataclasses.dataclass
-class _Found:
+class _ClipFiles:
   """The files of one clip: {map index: paths}, and every label they or the csv give it."""
 
   files: dict[int, list[pathlib.Path]] = dataclasses.field(default_factory=dict)
@@ -50,13 +50,13 @@ def parse(
   Args:
     manual_dir: the unpacked archive, in either layout.
     config: name of the builder config, for the report.
-    sheet: the csv file of a flat archive; None: the one found.
+    sheet: the csv file of a flat archive; None: the first with the required columns.
 
   Returns:
     Records sorted by key, whose frames are maps: base, _1, _2, ...; and the report so far.
 
   Raises:
-    DataError: neither layout is found, or the csv cannot be read.
+    DataError: neither layout is present, or the csv cannot be read.
   """
   manual_dir = tree.require_folder(manual_dir, EXPECTED)
   report = BuildReport(DATASET, config, options={"sheet": str(sheet or "the one found")})
@@ -67,15 +67,15 @@ def parse(
   held_out = [path for path in images if _label_folder(path) is not None]
   if held_out:
     report.source["folders per held-out subject"] = str(manual_dir)
-    found = _from_folders(held_out, report)
+    archive = _from_folders(held_out, report)
     if len(held_out) < len(images):
       report.note(f"{len(images) - len(held_out)} images outside u_test and u_train ignored")
   else:
-    found = _from_csv(images, manual_dir, sheet, report)
+    archive = _from_csv(images, manual_dir, sheet, report)
   records = []
-  for key in sorted(found):
+  for key in sorted(archive):
     try:
-      records.append(_record(key, found[key], report))
+      records.append(_record(key, archive[key], report))
     except frames.FrameError as error:
       report.refuse(_name(key), str(error))
   maps = [path for record in records for path in record.frames]
@@ -107,29 +107,29 @@ def _label_folder(path: pathlib.Path) -> str | None:
   return path.parent.name if split in ("u_test", "u_train") else None
 
 
-def _from_folders(images: list[pathlib.Path], report: BuildReport) -> dict[ClipKey, _Found]:
-  found: dict[ClipKey, _Found] = {}
-  tested, strangers = set(), []
+def _from_folders(images: list[pathlib.Path], report: BuildReport) -> dict[ClipKey, _ClipFiles]:
+  archive: dict[ClipKey, _ClipFiles] = {}
+  tested, unmatched = set(), []
   clips = names.first_maps({_stem(path) for path in images})
   for path in images:
     name, index = names.split(_stem(path), clips)
     key = names.by_pattern(name)
     if key is None:
-      strangers.append(path)
+      unmatched.append(path)
       continue
-    clip = found.setdefault(key, _Found())
+    clip = archive.setdefault(key, _ClipFiles())
     clip.files.setdefault(index, []).append(path)
     clip.labels.setdefault(_label_folder(path) or "", path)
     if path.parent.parent.name.lower() == "u_test":
       tested.add(key)
-  _refuse_files(strangers, "their names fit no clip of the three corpora", report)
-  untested = sorted(_name(key) for key in set(found) - tested)
+  _refuse_files(unmatched, "their names fit no clip of the three corpora", report)
+  untested = sorted(_name(key) for key in set(archive) - tested)
   if untested:
     report.note(
       f"{len(untested)} clips lie in no u_test folder, so the archive is not complete:"
       f" {', '.join(untested[:4])}{', ...' if len(untested) > 4 else ''}"
     )
-  return found
+  return archive
 
 
 def _from_csv(
@@ -137,12 +137,12 @@ def _from_csv(
   manual_dir: pathlib.Path,
   sheet: pathlib.Path | None,
   report: BuildReport,
-) -> dict[ClipKey, _Found]:
+) -> dict[ClipKey, _ClipFiles]:
   path = sheet or _find_csv(images, manual_dir)
   report.source["maps"] = str(images[0].parent)
   report.source["labels"] = str(path)
   table: dict[str, ClipKey] = {}
-  found: dict[ClipKey, _Found] = {}
+  archive: dict[ClipKey, _ClipFiles] = {}
   for row in sheets.read_rows(path, _REQUIRED, _OPTIONAL):
     subject, clip = row.text("subject"), row.text("clip")
     try:
@@ -150,17 +150,17 @@ def _from_csv(
     except ValueError as error:
       report.refuse(f"{DATASET}/row {row.number} of {path.name}", str(error))
       continue
-    found.setdefault(key, _Found()).labels.setdefault(row.text("label"), path)
+    archive.setdefault(key, _ClipFiles()).labels.setdefault(row.text("label"), path)
     table |= dict.fromkeys(names.spellings(key, subject, clip), key)
-  strangers = []
+  unmatched = []
   for image in images:
     name, index = names.split(_stem(image), table)
     if name in table:
-      found[table[name]].files.setdefault(index, []).append(image)
+      archive[table[name]].files.setdefault(index, []).append(image)
     else:
-      strangers.append(image)
-  _refuse_files(strangers, f"{path.name} has no row for them", report)
-  return found
+      unmatched.append(image)
+  _refuse_files(unmatched, f"{path.name} has no row for them", report)
+  return archive
 
 
 def _stem(path: pathlib.Path) -> str:
@@ -188,7 +188,7 @@ def _find_csv(images: list[pathlib.Path], manual_dir: pathlib.Path) -> pathlib.P
   )
 
 
-def _record(key: ClipKey, clip: _Found, report: BuildReport) -> Record:
+def _record(key: ClipKey, clip: _ClipFiles, report: BuildReport) -> Record:
   if len(clip.labels) > 1:
     places = " and ".join(f"{label!r} in {path}" for label, path in sorted(clip.labels.items()))
     raise frames.FrameError(f"it has several labels: {places}")
@@ -203,7 +203,7 @@ def _record(key: ClipKey, clip: _Found, report: BuildReport) -> Record:
     raise frames.FrameError(
       f"it has the maps {list(indices)} only, so some before the last are missing"
     )
-  paths = tuple(_one_of(clip.files[index]) for index in indices)
+  paths = tuple(_agreed_copy(clip.files[index]) for index in indices)
   return Record(
     dataset=key.dataset,
     subject=key.subject,
@@ -220,7 +220,7 @@ def _record(key: ClipKey, clip: _Found, report: BuildReport) -> Record:
   )
 
 
-def _one_of(copies: list[pathlib.Path]) -> pathlib.Path:
+def _agreed_copy(copies: list[pathlib.Path]) -> pathlib.Path:
   """The first of several copies of a map, if all hold the same pixels."""
   digests: dict[str, pathlib.Path] = {}
   for path in copies:

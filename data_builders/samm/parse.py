@@ -54,11 +54,11 @@ def parse(
   Args:
     manual_dir: holds the corpus as its owners distribute it, or is the tree itself.
     config: name of the builder config, for the report.
-    sheet: the FACS sheet; None: the one found.
+    sheet: the FACS sheet; None chooses the newest by the date in its name.
     crop: "auto" (unless the tree is called cropped), "face" or "as_is".
 
   Returns:
-    Records sorted by key, and the report so far (damaged images are found later).
+    Records sorted by key, and the report so far (damaged images are refused when they are decoded).
 
   Raises:
     DataError: tree or sheet absent or unreadable, or a column of the sheet is missing.

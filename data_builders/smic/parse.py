@@ -43,7 +43,7 @@ def parse(
     crop: "auto" (raw trees only), "face" or "as_is".
 
   Returns:
-    Records sorted by key, and the report so far (damaged images are found later).
+    Records sorted by key, and the report so far (damaged images are refused when they are decoded).
 
   Raises:
     DataError: there is no clip of that camera.
@@ -75,14 +75,14 @@ def _of_camera(
   trees: Sequence[tree.Tree], camera: str, manual_dir: pathlib.Path
 ) -> list[tree.Tree]:
   short = [t for t in trees if not any(_LONG.search(p) for p in _near(t.root))]
-  chosen = [t for t in short if _camera(t.root) == camera]
-  if trees and not chosen:
+  matching = [t for t in short if _camera(t.root) == camera]
+  if trees and not matching:
     cameras = sorted({str(_camera(t.root)).upper() for t in short}) or ["long videos only"]
     raise DataError(
       f"No clip of the camera {camera.upper()} found below {manual_dir} (found:"
       f" {', '.join(cameras)}). The folder above s1, s2, ... names the camera.\n{EXPECTED}"
     )
-  return chosen
+  return matching
 
 
 def _camera(root: pathlib.Path) -> str | None:

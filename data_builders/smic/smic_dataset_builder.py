@@ -3,6 +3,8 @@
 import pathlib
 from typing import ClassVar
 
+import tensorflow_datasets as tfds
+
 from data_builders.build_report import BuildReport
 from data_builders.clip_builder import ClipBuilder, FrameConfig
 from data_builders.record import Record
@@ -28,7 +30,7 @@ class Builder(ClipBuilder):
   """SMIC, one example per clip; `sheet` must stay None, for SMIC is read from its tree alone."""
 
   MANUAL_DOWNLOAD_INSTRUCTIONS = parse.EXPECTED
-  BUILDER_CONFIGS: ClassVar[list[FrameConfig]] = [
+  BUILDER_CONFIGS: ClassVar[list[tfds.core.BuilderConfig]] = [
     CameraConfig(
       name=f"frames{size}" + ("" if camera == "hs" else f"_{camera}"),
       description=f"Gray, {size} x {size} pixels, {description}.",

@@ -1,7 +1,7 @@
 """Draws the neutral face of an identity: a shaded relief with skin, hair, eyes, brows, nose, lips.
 
-Everything is painted by soft masks over a grid in face units (identity.py), back to front. The
-relief gives the light something to act on, so that two people differ in more than their outlines.
+Everything is painted by soft masks over a grid in face units (see mer_jax.face.anatomy), back to
+front. The relief is what the light acts on, so that two people differ in more than their outlines.
 """
 
 import cv2
@@ -230,14 +230,12 @@ def _eye(canvas: _Canvas, p: Identity, side: int, closed: float) -> None:
   open_top = -1.05 * p.eye_h * bend**0.65 + tilt
   top = open_top + closed * (bottom - open_top)
   width = (np.abs(along) - 1) * p.eye_w
-  whole = canvas.inside(
-    np.maximum(np.maximum(open_top - canvas.y, canvas.y - bottom), width), 0.006
-  )
+  lids = canvas.inside(np.maximum(np.maximum(open_top - canvas.y, canvas.y - bottom), width), 0.006)
   opening = canvas.inside(np.maximum(np.maximum(top - canvas.y, canvas.y - bottom), width), 0.008)
   opening = opening * (1 - closed**4)
   skin = cv2.GaussianBlur(canvas.image, (0, 0), 0.02 * canvas.scale)
   light = float(np.clip(skin.mean() / p.skin.mean(), 0.4, 1.1))
-  canvas.image += whole[..., None] * (0.93 * skin - canvas.image)
+  canvas.image += lids[..., None] * (0.93 * skin - canvas.image)
   ball = np.array([205, 212, 220], np.float32) * light * 0.92
   canvas.paint(opening, ball)
   radius = np.hypot(side * canvas.x - p.eye_x, canvas.y + 0.2 * p.eye_h)

@@ -1,6 +1,6 @@
 """The faults themselves: each changes one drawn clip, on disk or in its row of the sheet.
 
-Every function takes the clip that is to suffer and returns what it did in words.
+Every function damages one clip and returns a description of the damage.
 """
 
 import dataclasses

@@ -66,7 +66,7 @@ def plan(
   """Draws the clips of a corpus, in the order of its sheet.
 
   Args:
-    corpus: which one.
+    corpus: the corpus to imitate.
     subjects: how many; None for as many as the real corpus has.
     clips_per_subject: their mean number of clips, which differs from subject to subject around it
       (the total is exact); None for the uneven numbers of the real corpus.
@@ -142,8 +142,8 @@ def _deal(corpus: Corpus, counts: list[int], rng: np.random.Generator) -> list[l
 
 def _deck(corpus: Corpus, total: int) -> list[str]:
   """Largest remainders, but at least two clips of the smaller of the three classes if it can be."""
-  whole = sum(corpus.emotions.values())
-  exact = {e: n * total / whole for e, n in corpus.emotions.items()}
+  num_clips = sum(corpus.emotions.values())
+  exact = {e: n * total / num_clips for e, n in corpus.emotions.items()}
   deck = {e: int(x) for e, x in exact.items()}
   for emotion in sorted(exact, key=lambda e: deck[e] - exact[e])[: total - sum(deck.values())]:
     deck[emotion] += 1
@@ -156,7 +156,7 @@ def _deck(corpus: Corpus, total: int) -> list[str]:
 
 
 def _slow_subjects(corpus: Corpus, numbers: list[int], subjects: int | None) -> set[int]:
-  """Whom SMIC's VIS and NIR cameras saw: the later half of the subjects."""
+  """Subjects that SMIC's VIS and NIR cameras recorded: the later half."""
   if corpus.name != "smic":
     return set()
   if subjects is None:
@@ -167,7 +167,7 @@ def _slow_subjects(corpus: Corpus, numbers: list[int], subjects: int | None) -> 
 def _clip_names(
   corpus: Corpus, subject: int, emotions: list[str], rng: np.random.Generator
 ) -> list[str]:
-  """Names as the owners form them. Only SMIC's tell the emotion; CASME II's recur across people."""
+  """Names as the owners form them. Only SMIC's hold the emotion; CASME II's recur in subjects."""
   if corpus.name == "smic":
     short = {"negative": "ne", "positive": "po", "surprise": "sur"}
     running = [emotions[: i + 1].count(e) for i, e in enumerate(emotions)]
@@ -185,7 +185,7 @@ def _clip_names(
 
 
 def _first_frames(corpus: Corpus, subject: int, clips: int, rng: np.random.Generator) -> list[int]:
-  """Frame numbers of the onsets: large, arbitrary, and without any tie to what is shown."""
+  """Frame numbers of the onsets: large, arbitrary and independent of the emotion."""
   if corpus.name == "casme2":
     return np.exp(rng.uniform(np.log(20), np.log(3000), size=clips)).astype(int).tolist()
   if corpus.name == "samm":

@@ -1,8 +1,8 @@
 """Plants the faults that copies of the real corpora are known to have, and lists them.
 
-Every fault concerns one clip of its own, or the corpus as a whole. `treatment` says what a sound
-builder does: "kept" (only the spelling is odd), "repaired" (the clip stays, something about it had
-to be mended), "refused" (the clip cannot be used), "ignored" (not a clip at all).
+Every fault concerns one clip of its own, or the corpus itself. `treatment` is the correct
+reaction of a builder: "kept" (only the spelling is odd), "repaired" (the clip stays with a
+correction), "refused" (the clip cannot be used), "ignored" (not a clip at all).
 """
 
 import collections
@@ -30,17 +30,17 @@ def plant(
   """Changes the drawn corpus below `root` and its `table` in place.
 
   Args:
-    corpus: which one.
+    corpus: the corpus imitated.
     clips: all clips, as drawn.
     table: rows of the sheet, one per clip of a corpus that has a sheet; rows may be removed.
     sheet_name: file name of the sheet.
     root: of the corpus.
-    rng: decides which clips suffer.
+    rng: draws the clips that are damaged.
 
   Returns:
     {"planted": [{"quirk", "treatment", "subject", "clip", "path", "detail"}, ...], "skipped":
-    [names]}. Subject and clip are in canonical form, empty for faults of the whole corpus; skipped
-    are the faults for which the corpus has too few clips (at most half of them suffer).
+    [names]}. Subject and clip are in canonical form, empty for faults of the corpus itself; skipped
+    are the faults for which the corpus has too few clips (at most half of them are damaged).
   """
   victims = _victims(corpus, clips, table, root, rng)
   room = len(victims) // 2
@@ -55,7 +55,7 @@ def plant(
     if name == "unlisted_folder":
       gone.append(id(victim.row))
   table[:] = [row for row in table if id(row) not in gone]
-  faults, moves = _whole_corpus(corpus, clips, sheet_name, root)
+  faults, moves = _corpus_faults(corpus, clips, sheet_name, root)
   planted += faults
   for entry in planted:
     entry["path"] = _follow(moves, entry["path"])
@@ -72,13 +72,13 @@ def _victims(
   """Clips of the main camera, the most frequent emotion first, so that rare ones survive."""
   frequency = collections.Counter(clip.emotion for clip in clips)
   listed = table or [{} for _ in clips]
-  found = [
+  candidates = [
     Victim(clip, root / clip.folder, row, rng)
     for clip, row in zip(clips, listed, strict=True)
     if clip.camera in ("", "HS")
   ]
-  order = rng.permutation(len(found))
-  return sorted((found[i] for i in order), key=lambda v: -frequency[v.clip.emotion])
+  order = rng.permutation(len(candidates))
+  return sorted((candidates[i] for i in order), key=lambda v: -frequency[v.clip.emotion])
 
 
 def _take(victims: list[Victim], fault: Callable[[Victim], str]) -> Victim | None:
@@ -107,7 +107,7 @@ _Entries = list[dict[str, str]]
 _Moves = list[tuple[pathlib.PurePath, pathlib.PurePath]]
 
 
-def _whole_corpus(
+def _corpus_faults(
   corpus: Corpus, clips: list[PlannedClip], sheet_name: str | None, root: pathlib.Path
 ) -> tuple[_Entries, _Moves]:
   """Faults of the tree, and the folders they moved: (from, to) below the root."""

@@ -1,7 +1,7 @@
 """Turns scenes into frames.
 
-For each pixel q of a frame the face is read at the place p that came there, so the backward field
-is found by inverting the forward one. Fields are smooth: they live on a coarse grid and are
+For each pixel q of a frame the face is read at the place p that moved there, so the backward
+field is the inverse of the forward field. Fields are smooth: they live on a coarse grid and are
 enlarged, which leaves one remap of the texture per frame.
 """
 

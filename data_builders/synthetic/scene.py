@@ -49,7 +49,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-  """One clip ready to be rendered: who, seen how, moving how; `amplitude` scales the fields."""
+  """One clip ready to be rendered: identity, view and motion; `amplitude` scales the fields."""
 
   clip: PlannedClip
   person: Identity
@@ -73,7 +73,7 @@ class Setting(NamedTuple):
 
 def compose(setting: Setting, clip: PlannedClip) -> Scene:
   """Draws everything about a clip that is not pixels."""
-  # HS, VIS and NIR saw the same act: its motion has the stream of the clip, not of the camera.
+  # HS, VIS and NIR recorded the same act: its motion has the stream of the clip, not of the camera.
   act = setting.stream(plan.MOTION, clip.subject, clip.index)
   nuisance = setting.stream(plan.NUISANCE, clip.subject, clip.index, clip.camera_number)
   person = draw_identity(setting.stream(plan.IDENTITY, clip.subject))

@@ -23,7 +23,7 @@ class Look:
 
 
 class ClipTextures:
-  """The stages of a face in the look of one clip, made when first asked for."""
+  """The stages of a face in the look of one clip, made on first use."""
 
   def __init__(
     self, stages: list[np.ndarray], box: Box, density: float, gray: bool, look: Look

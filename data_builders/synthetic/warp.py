@@ -24,5 +24,5 @@ def invert(forward: np.ndarray, steps: int = 8) -> np.ndarray:
 
 def read_at(image: np.ndarray, at: np.ndarray) -> np.ndarray:
   """`image` [h, w, C] read at the positions `at`, float32 [H, W, 2] as (x, y), bilinearly."""
-  one_map = np.empty(0, np.float32)  # OpenCV's way to say that `at` holds both coordinates
-  return cv2.remap(image, at, one_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+  no_map = np.empty(0, np.float32)  # OpenCV's convention where `at` holds both coordinates
+  return cv2.remap(image, at, no_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -119,14 +119,14 @@ def _completed(kind: Corpus, options: CorpusOptions) -> _Completed:
   tree = kind.trees[0] if options.tree is None else options.tree
   size = kind.face_width.get(tree, 0) if options.size is None else options.size
   own = _Completed(
-    options.subjects,
-    options.clips_per_subject,
-    size,
-    options.intensity,
-    options.seed,
-    options.quirks,
-    tree,
-    options.sheet,
+    subjects=options.subjects,
+    clips_per_subject=options.clips_per_subject,
+    size=size,
+    intensity=options.intensity,
+    seed=options.seed,
+    quirks=options.quirks,
+    tree=tree,
+    sheet=options.sheet,
   )
   _check(kind, own)
   return own

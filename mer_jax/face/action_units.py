@@ -36,9 +36,13 @@ _Bump = tuple[float, float, float, float, float, float]  # centre, width, height
 
 def _bumps(number: int, p: Identity) -> list[_Bump]:
   """The pulls of one AU on the person's left side, each at the landmark its muscle ends at."""
+  upper_face = _upper_face(p)
+  return upper_face[number] if number in upper_face else _lower_face(p)[number]
+
+
+def _upper_face(p: Identity) -> dict[int, list[_Bump]]:
+  """FACS' upper face: brows, lids and cheeks."""
   inner, outer = p.eye_x - 0.6 * p.brow_w, p.eye_x + 0.6 * p.brow_w
-  corner, lower = p.mouth_w, p.mouth_y + 0.7 * p.lip
-  upper = p.mouth_y - 0.6 * p.lip
   return {
     # frontalis, inner and outer part
     1: [(inner, p.brow_y, 0.085, 0.080, 0.05, -1.0)],
@@ -57,6 +61,15 @@ def _bumps(number: int, p: Identity) -> list[_Bump]:
       (p.eye_x, p.eye_h + 0.02, 0.090, 0.032, -0.25, -0.75),
       (p.eye_x, -p.eye_h, 0.085, 0.028, 0.0, 0.35),
     ],
+  }
+
+
+def _lower_face(p: Identity) -> dict[int, list[_Bump]]:
+  """FACS' lower face: nose, lips, chin and jaw."""
+  inner = p.eye_x - 0.6 * p.brow_w
+  corner, lower = p.mouth_w, p.mouth_y + 0.7 * p.lip
+  upper = p.mouth_y - 0.6 * p.lip
+  return {
     # levator labii superioris alaeque nasi
     9: [
       (0.6 * p.nose_w, 0.6 * p.nose_y, 0.060, 0.085, 0.05, -0.9),
@@ -97,4 +110,4 @@ def _bumps(number: int, p: Identity) -> list[_Bump]:
     # lips part (25), jaw drops (26), half from either side
     25: [(0.04, lower, 0.100, 0.035, 0.0, 0.5), (0.04, upper, 0.09, 0.030, 0.0, -0.15)],
     26: [(0.04, p.mouth_y + 0.19, 0.150, 0.130, 0.0, 0.55)],
-  }[number]
+  }

@@ -271,8 +271,8 @@ def test_all_configs_at_once(tmp_path, capsys):
   root = smic(tmp_path / "corpus")
   arguments = ("smic", "--manual_dir", root, "--data_dir", tmp_path / "data", "--config", "all")
   assert run(capsys, *arguments)[0] == 0
-  found = sorted(p.parent.parent.name for p in (tmp_path / "data").rglob("dataset_info.json"))
-  assert found == sorted(f"frames{s}{c}" for s in (48, 128, 224) for c in ("", "_vis", "_nir"))
+  configs = sorted(p.parent.parent.name for p in (tmp_path / "data").rglob("dataset_info.json"))
+  assert configs == sorted(f"frames{s}{c}" for s in (48, 128, 224) for c in ("", "_vis", "_nir"))
 
 
 def test_damaged_report_is_named(tmp_path):

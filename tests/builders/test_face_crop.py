@@ -1,4 +1,4 @@
-"""The face crop: one box per clip, found on the onset frame, with stated fallbacks."""
+"""The face crop: one box per clip, detected on the onset frame, with stated fallbacks."""
 
 import pathlib
 
@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from corpus_trees import SAMM_CLIPS, samm
 
-from data_builders import build, face_crop, synthetic
+from data_builders import build, face_crop
 from data_builders.build_report import BuildReport
 from data_builders.record import Record
+from data_builders.synthetic import corpora, plan
+from data_builders.synthetic.render import Studio
+from data_builders.synthetic.scene import Setting, compose
 from mer_jax.clips import load_prepared
 
 
@@ -53,9 +56,9 @@ def test_only_the_onset_frame_of_each_clip_is_searched(monkeypatch):
 
 
 def test_median_of_the_subject_stands_in(monkeypatch):
-  found = {"a": (10, 12, 60, 60), "b": (14, 12, 60, 60), "c": (12, 20, 60, 60)}
-  detections(monkeypatch, found | {"none": None, "far": (100, 70, 20, 20), "other": None})
-  names = [*found, "none", "far"]
+  faces = {"a": (10, 12, 60, 60), "b": (14, 12, 60, 60), "c": (12, 20, 60, 60)}
+  detections(monkeypatch, faces | {"none": None, "far": (100, 70, 20, 20), "other": None})
+  names = [*faces, "none", "far"]
   records = [record([pathlib.Path(name)], name) for name in names]
   records.append(record([pathlib.Path("other")], "other", subject="007"))
   report = BuildReport("samm", "frames48")
@@ -103,14 +106,15 @@ def test_crop_can_be_chosen(tmp_path, crop):
 
 
 def test_detector_finds_drawn_faces_in_raw_frames(tmp_path):
-  synthetic.write("samm", tmp_path / "corpus", subjects=3, clips_per_subject=1, size=128, seed=3)
-  frames = {
-    p.parent: p for p in sorted((tmp_path / "corpus" / "SAMM").rglob("*.jpg"), reverse=True)
-  }
-  found = [face_crop._detect(path) for path in frames.values()]
-  assert len(found) >= 3
-  boxes = [box for shape, box in found if box is not None]
-  assert len(boxes) >= len(found) - 1
+  studio = Studio(Setting(corpora.SAMM, "raw", 128, 1.0, 3))
+  results = []
+  for n, clip in enumerate(plan.plan(corpora.SAMM, 3, 1, 3, "raw")):
+    onset = next(studio.frames(compose(studio.setting, clip)))
+    cv2.imwrite(str(tmp_path / f"{n}.jpg"), onset)
+    results.append(face_crop._detect(tmp_path / f"{n}.jpg"))
+  assert len(results) >= 3
+  boxes = [box for shape, box in results if box is not None]
+  assert len(boxes) >= len(results) - 1
   for x, y, width, height in boxes:
     assert 64 < width < 256  # of a face 128 px wide
     assert x >= 0

@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -112,9 +112,7 @@ def _loso_uar(features, clips):
   predictions = np.empty_like(labels)
   for subject in np.unique(subjects):
     held_out = subjects == subject
-    model = make_pipeline(
-      StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=300)
-    )
+    model = make_pipeline(StandardScaler(), RidgeClassifier(class_weight="balanced"))
     model.fit(features[~held_out], labels[~held_out])
     predictions[held_out] = model.predict(features[held_out])
   return recall_score(labels, predictions, average="macro")

@@ -1,11 +1,13 @@
-"""Every planted fault is really there, is listed, and the rest of the corpus is untouched."""
+"""Every planted fault is on disk and in the list, and the rest of the corpus is unchanged."""
 
 import json
 
+import numpy as np
 import openpyxl
 import pytest
+from undrawn_frames import undrawn
 
-from data_builders.synthetic import corpora, plan, write
+from data_builders.synthetic import corpora, plan, truth, write
 
 SMALL = {"subjects": 6, "clips_per_subject": 7, "size": 24, "seed": 4}
 
@@ -13,8 +15,10 @@ SMALL = {"subjects": 6, "clips_per_subject": 7, "size": 24, "seed": 4}
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
   root = tmp_path_factory.mktemp("faulty")
-  for name in corpora.CORPORA:
-    write(name, root / name, quirks=True, **SMALL)
+  with pytest.MonkeyPatch.context() as patch:
+    undrawn(patch)
+    for name in corpora.CORPORA:
+      write(name, root / name, quirks=True, **SMALL)
   return root
 
 
@@ -38,7 +42,7 @@ def _row(root, name, entry):
 
 
 @pytest.mark.parametrize("name", corpora.CORPORA)
-def test_each_clip_suffers_at_most_once_and_treatments_are_known(faulty, name):
+def test_each_clip_has_at_most_one_fault_and_treatments_are_known(faulty, name):
   listed = json.loads((faulty / name / "quirks.json").read_text())["planted"]
   clips = [(e["subject"], e["clip"]) for e in listed if e["clip"]]
   assert len(set(clips)) == len(clips) >= 7
@@ -54,8 +58,8 @@ def test_damaged_folders(faulty, name):
   assert list(folder["empty_folder"].iterdir()) == []
   junk, cut = sorted(folder["truncated_only"].iterdir(), key=lambda p: p.suffix != ".db")
   assert junk.name == "Thumbs.db"
-  whole = next(p for p in folder["frame_gap"].iterdir()).stat().st_size
-  assert cut.stat().st_size < 0.6 * whole
+  intact = next(p for p in folder["frame_gap"].iterdir()).stat().st_size
+  assert cut.stat().st_size < 0.6 * intact
   assert {"Thumbs.db", ".DS_Store"} < {p.name for p in folder["stray_files"].iterdir()}
   numbers = sorted(_number(p) for p in folder["frame_gap"].iterdir())
   assert numbers[-1] - numbers[0] + 1 == len(numbers) + 2
@@ -133,16 +137,38 @@ def test_smic_names(faulty):
   assert "non_micro" in planted["non_micro"]["path"]
 
 
-def test_untouched_clips_are_those_of_the_faultless_corpus(faulty, tmp_path):
+def test_untouched_clips_are_those_of_the_faultless_corpus(faulty, tmp_path, monkeypatch):
+  undrawn(monkeypatch)
   write("smic", tmp_path / "clean", **SMALL)
-  touched = {entry["path"] for entry in _planted(faulty, "smic").values()}
+  assert _compared(tmp_path / "clean", faulty / "smic", subjects=6, each=7, seed=4) >= 25
+
+
+def test_faults_do_not_change_what_is_drawn(tmp_path):
+  """The same with drawn frames, which follow the streams of the corpus."""
+  small = {"subjects": 3, "clips_per_subject": 3, "size": 24, "seed": 4}
+  write("smic", tmp_path / "clean", **small)
+  write("smic", tmp_path / "faulty", quirks=True, **small)
+  assert _compared(tmp_path / "clean", tmp_path / "faulty", subjects=3, each=3, seed=4) >= 2
+
+
+def _compared(clean, faulty, subjects, each, seed):
+  """How many untouched clips of `faulty` have the bytes and the truth of those of `clean`."""
+  listed = json.loads((faulty / "quirks.json").read_text())["planted"]
+  touched = {entry["path"] for entry in listed}
   compared = 0
-  for clip in plan.plan(corpora.SMIC, 6, 7, 4, "cropped"):
-    if clip.subject != 6 and clip.folder.as_posix() not in touched:
-      for path in (tmp_path / "clean" / clip.folder).iterdir():
-        assert path.read_bytes() == (faulty / "smic" / clip.folder / path.name).read_bytes()
+  for clip in plan.plan(corpora.SMIC, subjects, each, seed, "cropped"):
+    # The folder of the last subject is renamed.
+    if clip.subject != subjects and clip.folder.as_posix() not in touched:
+      frames = sorted(path.name for path in (clean / clip.folder).iterdir())
+      assert frames == sorted(path.name for path in (faulty / clip.folder).iterdir())
+      for name in frames:
+        assert (clean / clip.folder / name).read_bytes() == (
+          faulty / clip.folder / name
+        ).read_bytes()
+      first, second = truth.load(clean / clip.truth), truth.load(faulty / clip.truth)
+      assert all(np.array_equal(first[key], second[key]) for key in first)
       compared += 1
-  assert compared >= 25
+  return compared
 
 
 @pytest.mark.parametrize("name", corpora.CORPORA)
