@@ -1,5 +1,6 @@
 """Every test sees four simulated CPU devices; what is about one device asks for one."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -21,12 +22,15 @@ pytest_plugins = ["small_corpora"]
 # Programs that are not optimised run much slower under the guard. It is tested on its own, in
 # processes that optimise (tests/runtime/test_xla_guard.py), and commands that tests start have it.
 if not os.environ.get("MER_JAX_OPTIMISED"):
-  xla_guard.AFFECTED = ()
+  xla_guard.FIRST_AFFECTED = (1000,)
 
 # A shell lets what it starts in the background ignore SIGINT, and that is handed on; some tests are
 # about that signal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
   signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tracing makes objects by the million and few cycles: looking for those took a fifth of the time.
+gc.set_threshold(200_000, 50, 50)
 
 jax.config.update("jax_num_cpu_devices", 4)
 # Many tests compile the same small programs: each is compiled once.

@@ -36,8 +36,10 @@ def assert_close(a, b):
     np.testing.assert_allclose(x, y, rtol=5e-3, atol=5e-4)
 
 
-@pytest.mark.parametrize("case", ["parallel", "ststnet"])
-@pytest.mark.parametrize("name", HYPER)
+@pytest.mark.parametrize(
+  ("case", "name"),
+  [*(("ststnet", name) for name in HYPER), ("parallel", "learning_rate"), ("parallel", "dropout")],
+)
 def test_settings_side_by_side_are_settings_one_by_one(case, name):
   given = problem(CASES[case][2])
   common = {"learning_rate": [0.05], "momentum": [0.9]}
