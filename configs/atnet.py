@@ -3,9 +3,9 @@
 Paper: Peng, Wang, Bi, Shi, Zhou, Chen, "A Novel Apex-Time Network for Cross-Dataset
   Micro-Expression Recognition", ACII 2019 (arXiv 1904.03699); layers and solver as in the authors'
   network definition.
-Command: python -m mer_jax.main --config=configs/atnet.py:casme2 --workdir=DIR
+Command: mer_jax train --config=atnet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128); one stream alone, which computes its own input
-  only: --config=configs/atnet.py:casme2_spatial or casme2_temporal
+  only: --config=atnet:casme2_spatial or casme2_temporal
 The authors train on 224 x 224 pixels for 2,500 steps, with a tenth of the rate after every 500 of
   them, which asks for an accelerator: --config.data.builder_config=frames224
   --config.input.size=224 --config.optimizer.decay_steps=500, and --config.training.epochs=250 on
@@ -20,14 +20,19 @@ Score: with an eighth of the filters and states (--config.model.channels=8,16,32
   Training accuracy reaches .98.
 """
 
-from configs import corpora, micro_attention
-from mer_jax.experiment import settings
+from mer_jax.experiment import config_files, corpora, settings
+
+micro_attention = config_files.module("micro_attention")
 
 INPUTS = {
   "spatial": "apex_frame",
   "temporal": "pooled_flow",
   "fusion": "apex_and_pooled_flow",
 }
+ARGUMENTS = (
+  *corpora.CORPORA,
+  *(f"{corpus}_{stream}" for corpus in corpora.WITH_FRAMES for stream in INPUTS),
+)
 
 
 def get_config(arg: str = "casme2"):

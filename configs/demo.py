@@ -10,7 +10,7 @@ Paper: the model is that of configs/parallel_cnn_lstm.py. These switches differ,
     cost; together with narrower layers it trains in seconds.
   training.epochs = 60: the loss is near zero by then.
 Command: make demo, or
-  python -m mer_jax.main --config=configs/demo.py:casme2 --workdir=DIR
+  mer_jax train --config=demo:casme2 --workdir=DIR
 Time: 40 seconds on 2 CPU cores, drawing and preparing the corpus included.
 Score: on the synthetic corpus of `make demo` (16 subjects, 110 clips), pooled UF1 .59; a linear
   classifier on the onset frames gets .35, the majority class .25. On one of 24 subjects and full
@@ -18,11 +18,15 @@ Score: on the synthetic corpus of `make demo` (16 subjects, 110 clips), pooled U
   second is the fairer one.
 """
 
-from configs import parallel_cnn_lstm
+from mer_jax.experiment import config_files, corpora
+
+parallel_cnn_lstm = config_files.module("parallel_cnn_lstm")
+
+ARGUMENTS = corpora.WITH_FRAMES
 
 
 def get_config(arg: str = "casme2"):
-  """The demo's setting on the corpus `arg` (a key of configs.corpora.CORPORA with frames)."""
+  """The demo's setting on the corpus `arg` (a key of corpora.CORPORA with frames)."""
   config = parallel_cnn_lstm.get_config(arg)
   config.input.name = "onset_difference"
   config.input.num_frames = 8

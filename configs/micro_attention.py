@@ -2,7 +2,7 @@
 
 Paper: Wang, Peng, Bi, Chen, "Micro-attention for micro-expression recognition", Neurocomputing 410,
   2020 (arXiv 1811.02360); layers and solver as in the authors' network definition.
-Command: python -m mer_jax.main --config=configs/micro_attention.py:casme2 --workdir=DIR
+Command: mer_jax train --config=micro_attention:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 The authors train on 224 x 224 pixels for 2,500 steps, with a tenth of the rate after every 500 of
   them, which asks for an accelerator: --config.data.builder_config=frames224
@@ -16,8 +16,9 @@ Score: with a quarter of the filters (--config.model.channels=16,32,64,128), on 
   UF1 .442; the majority class has .253. Training accuracy reaches .99.
 """
 
-from configs import corpora
-from mer_jax.experiment import settings
+from mer_jax.experiment import corpora, settings
+
+ARGUMENTS = tuple(corpora.CORPORA)
 
 
 def get_config(arg: str = "casme2"):
@@ -57,6 +58,7 @@ def solver(config):
   config.optimizer.momentum = 0.9
   config.optimizer.weight_decay = 5e-6
   # Steps after which the rate is a tenth of what it was.
+  config.optimizer.schedule = "step"
   config.optimizer.decay_steps = 200
   config.optimizer.decay_rate = 0.1
   config.training.batch_size = 16

@@ -2,7 +2,7 @@
 
 Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture for
   Micro-expression Recognition", doi 10.5281/zenodo.15751631.
-Command: python -m mer_jax.main --config=configs/parallel_cnn_lstm.py:casme2 --workdir=DIR
+Command: mer_jax train --config=parallel_cnn_lstm:casme2 --workdir=DIR
 Time: 27 minutes on 2 CPU cores that had other work too, for 24 subjects and 136 clips; about 55 ms
   a step and fold where they have none.
 Score: on a synthetic CASME II of 24 subjects, pooled UF1 .253 and UAR .333: those of naming the
@@ -12,12 +12,13 @@ Score: on a synthetic CASME II of 24 subjects, pooled UF1 .253 and UAR .333: tho
   the same model and optimiser reach UF1 .82 over 5 seeds.
 """
 
-from configs import corpora
-from mer_jax.experiment import settings
+from mer_jax.experiment import corpora, settings
+
+ARGUMENTS = tuple(corpora.CORPORA)
 
 
 def get_config(arg: str = "casme2"):
-  """The paper's setting on the corpus `arg` (a key of configs.corpora.CORPORA)."""
+  """The paper's setting on the corpus `arg` (a key of corpora.CORPORA)."""
   config = settings.default()
   maps = corpora.apply(config, arg)
 

@@ -2,7 +2,7 @@
 
 Paper: Liong, Gan, See, Khor, Huang, "Shallow Triple Stream Three-dimensional CNN (STSTNet) for
   Micro-expression Recognition", FG 2019; settings as in the authors' code.
-Command: python -m mer_jax.main --config=configs/ststnet.py:casme2 --workdir=DIR
+Command: mer_jax train --config=ststnet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 Time: 8 minutes on 2 CPU cores that had other work too, for 24 subjects and 136 clips.
 Score: on a synthetic CASME II of 24 subjects, pooled UF1 .415 and UAR .418. The authors trained on
@@ -13,12 +13,13 @@ Score: on a synthetic CASME II of 24 subjects, pooled UF1 .415 and UAR .418. The
   the authors' settings; that override was chosen on the same clips, so its score flatters.
 """
 
-from configs import corpora
-from mer_jax.experiment import settings
+from mer_jax.experiment import corpora, settings
+
+ARGUMENTS = tuple(corpora.CORPORA)
 
 
 def get_config(arg: str = "casme2"):
-  """The authors' setting on the corpus `arg` (a key of configs.corpora.CORPORA)."""
+  """The authors' setting on the corpus `arg` (a key of corpora.CORPORA)."""
   config = settings.default()
   # Flow is measured at 128 px and more: a micro-expression moves less than a pixel at 48.
   config.data.builder_config = "frames128"

@@ -4,7 +4,7 @@ Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture
   Micro-expression Recognition", doi 10.5281/zenodo.15751631, Table 2. The twelve other rows are
   from Peng et al., "A Novel Apex-Time Network for Cross-Dataset Micro-Expression Recognition",
   ACII 2019, and Wang et al., "Micro-Attention for Micro-Expression Recognition", 2020.
-Command: python -m mer_jax.main --config=configs/table2.py --workdir=DIR
+Command: mer_jax train --config=table2 --workdir=DIR
   (needs the corpora built with --config frames48 and with --config frames128)
 Arguments: cpu, the default: faces of 64 pixels, 200 steps or 600, ATNet's LSTMs 128 wide. full: the
   authors' 224 pixels, 2,500 steps and 512, for accelerators (needs --config frames224 too).
@@ -12,21 +12,24 @@ Systems are chosen with --config.show, as "--config.show=('atnet_fusion',)", and
 config: --config.systems.atnet_fusion.training.epochs=100.
 """
 
-from configs import atnet, micro_attention, parallel_cnn_lstm
 from mer_jax import errors
-from mer_jax.experiment import settings
+from mer_jax.experiment import config_files, settings
 
-MODES = ("cpu", "full")
+atnet = config_files.module("atnet")
+micro_attention = config_files.module("micro_attention")
+parallel_cnn_lstm = config_files.module("parallel_cnn_lstm")
+
+ARGUMENTS = ("cpu", "full")
 
 
 def get_config(arg: str = "cpu"):
-  """The grid, in the mode `arg` (one of MODES).
+  """The grid, in the mode `arg` (one of ARGUMENTS).
 
   Raises:
     ConfigError: no such mode.
   """
-  if arg not in MODES:
-    raise errors.ConfigError(errors.unknown("config argument", arg, MODES))
+  if arg not in ARGUMENTS:
+    raise errors.ConfigError(errors.unknown("config argument", arg, ARGUMENTS))
   full = arg == "full"
   grid = settings.grid()
   grid.published = "table2"

@@ -1,4 +1,4 @@
-"""Prepares a corpus: python -m data_builders.build casme2 --manual_dir DIR --data_dir DIR."""
+"""mer_jax build: prepares a corpus as its owners distribute it, for all experiments with it."""
 
 import argparse
 import contextlib
@@ -15,29 +15,36 @@ from data_builders import build_report
 from data_builders.annotate import CROPS
 from data_builders.build_report import BuildReport
 from mer_jax import errors
-from mer_jax.errors import ConfigError, DataError, MerError
+from mer_jax.errors import ConfigError, DataError
+from mer_jax.runtime import command_line
+
+EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
+# What the builders call their configs; asking them takes seconds.
+CONFIGS = (
+  "frames48, frames128 or frames224 (width of the face in pixels); smic also frames48_vis,"
+  " frames48_nir and so on, its other cameras; megc2019_flow: maps"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-  """The command line; returns the exit code (0, or that of the `MerError` it prints)."""
-  options = _parser().parse_args(argv)
-  try:
-    for config in _configs(options.dataset, options.config):
-      report, folder, reused = build(
-        options.dataset,
-        options.manual_dir,
-        options.data_dir,
-        config,
-        strict=options.strict,
-        overwrite=options.overwrite,
-        sheet=options.sheet,
-        crop=options.crop,
-      )
-      print(report.text())
-      print(f"  {'reused, as built before' if reused else 'written'}: {folder}")
-  except MerError as error:
-    print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
+  """The command line; returns the exit code."""
+  return command_line.execute(_parser(), _run, argv)
+
+
+def _run(options: argparse.Namespace) -> int:
+  for config in _configs(options.dataset, options.config):
+    report, folder, reused = build(
+      options.dataset,
+      options.manual_dir,
+      options.data_dir,
+      config,
+      strict=options.strict,
+      overwrite=options.overwrite,
+      sheet=options.sheet,
+      crop=options.crop,
+    )
+    print(report.text())
+    print(f"  {'reused, as built before' if reused else 'written'}: {folder}")
   return 0
 
 
@@ -88,16 +95,26 @@ def build(
     raise DataError(f"The data cannot be written to {folder}: {error}") from error
 
 
-def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(prog="python -m data_builders.build", description=__doc__)
-  parser.add_argument("dataset", help=", ".join(data_builders.BUILDERS))
-  parser.add_argument("--manual_dir", required=True, help="the corpus as its owners distribute it")
-  parser.add_argument("--data_dir", required=True, help="where the prepared data go")
-  parser.add_argument("--config", help="builder config; 'all' builds every one; default: the first")
-  parser.add_argument("--strict", action="store_true", help="any repair is an error")
-  parser.add_argument("--overwrite", action="store_true", help="replace data built before")
-  parser.add_argument("--sheet", help="coding sheet; default: the newest found")
-  parser.add_argument("--crop", default="auto", choices=CROPS, help="face crop; default: auto")
+def _parser() -> command_line.Parser:
+  parser = command_line.Parser(
+    prog="mer_jax build",
+    description=f"{__doc__}\n\nWhat is expected in the folder of each corpus: docs/data.md.",
+    epilog=EXAMPLE,
+  )
+  add = parser.add_argument
+  add("dataset", metavar="CORPUS", help=", ".join(data_builders.BUILDERS))
+  add("--manual_dir", required=True, metavar="DIR", help="the corpus as its owners distribute it")
+  add("--data_dir", required=True, metavar="DIR", help="where the prepared data go")
+  add("--config", metavar="NAME", help=f"{CONFIGS}; all: every one; default: the first")
+  add("--strict", action="store_true", help="any repair is an error")
+  add("--overwrite", action="store_true", help="replace data built before")
+  add("--sheet", metavar="FILE", help="coding sheet; default: the newest in the folder")
+  add(
+    "--crop",
+    default="auto",
+    choices=CROPS,
+    help="auto (default): cut the face out of raw trees; face: of any; as_is: of none",
+  )
   return parser
 
 

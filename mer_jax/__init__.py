@@ -1,18 +1,31 @@
 """mer_jax: facial micro-expression recognition, leave-one-subject-out, in functional JAX/Flax."""
 
+import importlib
 import pathlib
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "run"]
+# Public functions and classes, and where they are defined. Importing the package must stay quick:
+# what pulls in jax waits until it is asked for.
+_DEFINED_IN = {
+  "Results": "mer_jax.experiment.results",
+  "audit": "mer_jax.evaluation.audit",
+  "compare": "mer_jax.experiment.comparison",
+  "load_config": "mer_jax.experiment.config_files",
+  "load_results": "mer_jax.experiment.results",
+  "run": "mer_jax.experiment.results",
+  "score": "mer_jax.experiment.results",
+}
+__all__ = ["__version__", *sorted(_DEFINED_IN)]
 
 # Older module names of the commands (python -m mer_jax.main, .compare, .audit, .classify).
 __path__.append(str(pathlib.Path(__file__).parent / "cli" / "old_names"))
 
 
 def __getattr__(name: str):
-  # Importing the package must stay quick; what pulls in jax waits until it is asked for.
-  if name == "run":
-    from mer_jax.experiment.variants import run
-
-    return run
+  if name in _DEFINED_IN:
+    return getattr(importlib.import_module(_DEFINED_IN[name]), name)
   raise AttributeError(f"module 'mer_jax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+  return __all__

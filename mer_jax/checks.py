@@ -1,11 +1,40 @@
-"""Options that reach a function by name, checked against its signature before it runs."""
+"""What a config names: entries of tables, and options, checked before anything runs."""
 
+import importlib
 import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mer_jax import errors
+
+
+def look_up(what: str, name: str, table: Mapping[str, Any]) -> Any:
+  """The entry `name` of a table, or what a reference to somebody's own code refers to.
+
+  Args:
+    what: the kind of thing, for the message: "model".
+    name: a key of `table`, or "package.module:Name" of anything that Python can import.
+    table: the entries that ship with the package.
+
+  Raises:
+    ConfigError: there is no such entry, or it cannot be imported.
+  """
+  if ":" not in name:
+    if name not in table:
+      raise errors.ConfigError(
+        f"{errors.unknown(what, name, table)} One of your own is named package.module:Name."
+      )
+    return table[name]
+  module, _, attribute = name.partition(":")
+  try:
+    return getattr(importlib.import_module(module), attribute)
+  except Exception as error:
+    raise errors.ConfigError(
+      f"The {what} {name!r} cannot be imported: {type(error).__name__}: {error}. It must be"
+      " package.module:Name, from a folder in which Python looks: the working directory, one in"
+      " PYTHONPATH, or an installed package."
+    ) from error
 
 
 def check_options(what: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:

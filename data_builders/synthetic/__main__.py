@@ -1,4 +1,4 @@
-"""python -m data_builders.synthetic casme2|samm|smic --out DIR: draws a corpus."""
+"""mer_jax synthetic: draws a corpus of micro-expressions in the tree and sheet of a real one."""
 
 import argparse
 import sys
@@ -6,46 +6,47 @@ import time
 from collections.abc import Sequence
 
 from data_builders.synthetic import corpora, writer
-from mer_jax import errors
+from mer_jax.runtime import command_line
+
+# Parsed arguments that are no options of the corpus.
+NOT_OPTIONS = ("corpus", "out", "debug")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Runs the command line; returns the exit code."""
-  options = vars(_parser().parse_args(arguments))
+  """The command line; returns the exit code."""
+  return command_line.execute(_parser(), _run, arguments)
+
+
+def _run(options: argparse.Namespace) -> int:
   began = time.monotonic()
-  try:
-    written = writer.write(options.pop("corpus"), options["out"], **_without(options, "out"))
-  except errors.MerError as error:
-    print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
-  except OSError as error:
-    print(f"error: {options['out']} cannot be written: {error}", file=sys.stderr)
-    return errors.WorkdirError.exit_code
-  if written:
-    print(f"{options['out']}: written in {time.monotonic() - began:.0f} s")
+  out = options.out
+  given = {key: value for key, value in vars(options).items() if key not in NOT_OPTIONS}
+  if writer.write(options.corpus, out, **given):
+    print(f"{out}: written in {time.monotonic() - began:.0f} s")
   else:
-    print(f"{options['out']}: already there, nothing to do")
+    print(f"{out}: already there, nothing to do")
   return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(
-    prog="python -m data_builders.synthetic",
-    description="Draws a corpus of micro-expressions in the tree and sheet of a real one.",
+def _parser() -> command_line.Parser:
+  parser = command_line.Parser(
+    prog="mer_jax synthetic",
+    description=__doc__,
+    epilog="example:\n  mer_jax synthetic casme2 --out=corpora/CASME2 --subjects=16",
   )
   add = parser.add_argument
-  add("corpus", choices=sorted(corpora.CORPORA))
+  add("corpus", metavar="CORPUS", choices=sorted(corpora.CORPORA), help="casme2, samm or smic")
   add("--out", required=True, metavar="DIR", help="folder to make")
   add("--subjects", type=int, metavar="N", help="default: as many as the real corpus")
   add(
-    "--clips-per-subject",
+    *("--clips_per_subject", "--clips-per-subject"),
     type=int,
     metavar="M",
     help="mean number; the total is exactly N x M. Default: the real corpus' uneven numbers",
   )
   add("--size", type=int, metavar="PX", help="face width in pixels; default: the real corpus'")
   add("--intensity", type=float, default=1.0, help="factor on the motion, 0 to 2; default 1.0")
-  add("--seed", type=int, default=0)
+  add("--seed", type=int, default=0, help="another one draws other people; default 0")
   add("--quirks", action="store_true", help="plant the known faults, listed in quirks.json")
   add("--tree", choices=["cropped", "raw"], help="default: cropped; samm only has raw")
   add(
@@ -55,12 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     help="CASME II's coding sheet; default 20140508",
   )
   add("--overwrite", action="store_true", help="replace another synthetic corpus in DIR")
-  add("--workers", type=int, metavar="K", help="threads; default: one per core")
+  add("--workers", type=int, metavar="K", help="threads; default: as many as cores")
   return parser
-
-
-def _without(options: dict, name: str) -> dict:
-  return {key: value for key, value in options.items() if key != name}
 
 
 if __name__ == "__main__":

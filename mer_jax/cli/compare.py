@@ -1,4 +1,4 @@
-"""Compares finished runs clip by clip: python -m mer_jax.compare RUN RUN ... [--workdir=DIR].
+"""mer_jax compare: finished runs, compared clip by clip.
 
 A RUN is a workdir or a predictions.csv. A single RUN is shown with its intervals and, with
 --permutation=N, beside what labels score that have nothing to do with its predictions.
@@ -9,43 +9,47 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from mer_jax.cli import failures
-from mer_jax.errors import MerError
-from mer_jax.evaluation import intervals
-from mer_jax.experiment.comparison import compare
-from mer_jax.report import comparison
+from mer_jax.cli import examples
+from mer_jax.runtime import command_line
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-  """The command line; returns the exit code (0, or that of the `MerError` it prints)."""
-  options = _parser().parse_intermixed_args(argv)
-  try:
-    content = compare(
-      options.runs,
-      level=options.level,
-      pairs=options.pairs,
-      permutations=options.permutation,
-      dataset=options.dataset,
-    )
-    print(comparison.console(content))
-    if options.workdir:
-      from mer_jax.report import comparison_page
+def main(arguments: Sequence[str] | None = None) -> int:
+  """The command line; returns the exit code."""
+  return command_line.execute(parser(), run, arguments)
 
-      page = comparison_page.write(pathlib.Path(options.workdir).expanduser(), content)
-      print(f"\nComparison {page}")
-  except MerError as error:
-    return failures.report(error)
+
+def run(options: argparse.Namespace) -> int:
+  """Prints the comparison that parsed arguments describe; returns the exit code."""
+  from mer_jax.experiment.comparison import compare
+  from mer_jax.report import comparison
+
+  content = compare(
+    options.runs,
+    level=options.level,
+    pairs=options.pairs,
+    permutations=options.permutation,
+    dataset=options.dataset,
+  )
+  print(comparison.console(content))
+  if options.workdir:
+    from mer_jax.report import comparison_page
+
+    page = comparison_page.write(pathlib.Path(options.workdir).expanduser(), content)
+    print(f"\nComparison {page}")
   return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(prog="python -m mer_jax.compare", description=__doc__)
+def parser() -> command_line.Parser:
+  """The arguments of the command."""
+  parser = command_line.Parser(
+    prog="mer_jax compare", description=__doc__, epilog=examples.of("compare")
+  )
   parser.add_argument("runs", nargs="+", metavar="RUN", help="a workdir or a predictions.csv")
   parser.add_argument(
     "--workdir", help="folder for comparison.html, .csv, .json; default: only print"
   )
   parser.add_argument(
-    "--level", type=float, default=intervals.LEVEL, help="of the intervals, within 0..1"
+    "--level", type=float, default=0.95, help="of the intervals, within 0..1; default .95"
   )
   parser.add_argument(
     "--pairs", default="first", help="first: each run with the first one (default); all: each pair"
@@ -58,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def cli() -> None:
-  """The command python -m mer_jax.compare."""
+  """The command, as a process."""
   sys.exit(main())
 
 

@@ -1,65 +1,84 @@
-"""The command line: python -m mer_jax.main --config=configs/NAME.py:ARG --workdir=DIR."""
+"""mer_jax train: runs what a config describes, a training over all folds or a grid of systems."""
 
+import argparse
 import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
-from absl import app, flags
-from absl import logging as absl_logging
-from ml_collections import config_flags
-
-from mer_jax.cli import failures
+from mer_jax.cli import examples
 from mer_jax.errors import ConfigError, Interrupted, MerError
-from mer_jax.runtime import interrupts
-
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", help_string="A file in configs/, with its argument after a colon."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything the run leaves behind.")
-_PROFILE = flags.DEFINE_bool(
-  "profile",
-  False,
-  "Whether to leave a trace in WORKDIR/profile; the same as --config.profile=True.",
-)
+from mer_jax.experiment import config_files
+from mer_jax.runtime import command_line, interrupts
 
 
-def main(arguments: list[str]) -> int:
-  """Runs the experiment that the flags describe.
+def parser() -> command_line.Parser:
+  """The arguments of the command; overrides of the config are left to `run`."""
+  built = command_line.Parser(
+    prog="mer_jax train",
+    description=(
+      f"{__doc__}\n\nA run that was stopped goes on with the same command. Shipped configs:"
+      f" {', '.join(config_files.names())}; `mer_jax configs` says what they are."
+    ),
+    epilog=examples.of("train"),
+  )
+  built.add_argument(
+    "--config",
+    metavar="NAME[:ARG]",
+    help="a shipped config by name, or a file by path; its argument, mostly the corpus, after a"
+    " colon",
+  )
+  built.add_argument("--workdir", metavar="DIR", help="folder for everything the run leaves behind")
+  built.add_argument(
+    "--config.FIELD=VALUE",
+    dest="unused",
+    action="store_true",
+    help="sets any field of the config; `mer_jax configs NAME` lists them",
+  )
+  built.add_argument(
+    "--profile",
+    action="store_true",
+    help="leave a trace in WORKDIR/profile; the same as --config.profile=True",
+  )
+  return built
 
-  Returns:
-    0, or the exit code of the error that stopped the run.
+
+def run(options: argparse.Namespace) -> int:
+  """Runs the experiment that parsed arguments describe; returns the exit code.
+
+  Raises:
+    MerError: what stopped it.
   """
-  try:
-    if len(arguments) > 1:
-      raise ConfigError(f"Unexpected arguments {arguments[1:]}; overrides begin with --config.")
-    config, workdir = _CONFIG.value, _WORKDIR.value
-    if config is None or workdir is None:
-      missing = "config" if config is None else "workdir"
-      raise ConfigError(f"--{missing} is missing. {__doc__}")
-    if _PROFILE.value:
-      config.profile = True
-    _quieten_libraries()
-    return _run(config, workdir)
-  except MerError as error:
-    return failures.report(error)
+  if options.config is None or options.workdir is None:
+    missing = "config" if options.config is None else "workdir"
+    raise ConfigError(f"--{missing} is missing; mer_jax train --help shows examples.")
+  # Configs of one's own import what lies beside them; at the end, so that it hides nothing.
+  sys.path.append(os.getcwd())
+  config = config_files.load_config(options.config)
+  config_files.override(config, options.overrides)
+  if options.profile:
+    config.profile = True
+  _quieten_libraries()
+  return _run(config, options.workdir)
 
 
-def _parse_flags(arguments: list[str]) -> list[str]:
-  """absl's parser, with the errors of configs (unknown field, wrong type, no file) made plain."""
-  try:
-    return flags.FLAGS(arguments)
-  except flags.Error as error:
-    sys.exit(failures.report(ConfigError(f"{error}")))
-  except MerError as error:
-    sys.exit(failures.report(error))
-  except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-    sys.exit(failures.report(ConfigError(f"The config cannot be used: {_plain(error)}")))
+def main(arguments: Sequence[str] | None = None) -> int:
+  """The command line; returns the exit code."""
+  with interrupts.ending_at_once(_end):
+    return command_line.execute(parser(), run, arguments, overrides=True)
+
+
+def cli() -> None:
+  """The command, as a process."""
+  sys.exit(main())
 
 
 def _quieten_libraries() -> None:
   """Silences TFDS and orbax; what they raise is reported once, by us."""
+  from absl import logging as absl_logging
+
   absl_logging.set_verbosity(absl_logging.FATAL)
   logging.getLogger("asyncio").setLevel(logging.CRITICAL)
   hook = sys.unraisablehook
@@ -88,19 +107,11 @@ def _run(config, workdir: str) -> int:
   return 0
 
 
-def _plain(error: Exception) -> str:
-  """The message of `error` on one line; ml_collections quotes and escapes it, sometimes twice."""
-  text = str(error)
-  for escaped in ("\\n", "\\'", "\n"):
-    text = text.replace(escaped, " ")
-  return " ".join(text.replace("\\", "").strip("\"' ").split())
-
-
 def _end(number: int) -> None:
   """Ends the process where it is: whatever it was writing is the old file or the new one."""
 
   def print_reason() -> None:
-    failures.report(
+    command_line.report(
       Interrupted(
         f"{signal.Signals(number).name} ended the run at once. Nothing that was saved is lost; the"
         " same command goes on from there."
@@ -138,12 +149,6 @@ def _cpu_devices(wanted: int) -> None:
   alone = distributed.processes() == 1 and "JAX_NUM_CPU_DEVICES" not in os.environ
   if alone and 1 < wanted <= (os.cpu_count() or 1):
     jax.config.update("jax_num_cpu_devices", wanted)
-
-
-def cli() -> None:
-  """The command python -m mer_jax.main."""
-  with interrupts.ending_at_once(_end):
-    app.run(main, flags_parser=_parse_flags)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Audit(NamedTuple):
     return CLAIM_MISNAMED if audit_claims.MISNAMED in verdicts else 0
 
 
-def examine(
+def audit(
   paths: Sequence[str | os.PathLike[str]],
   *,
   protocol: str = "megc2019",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import config_dict
 
-from mer_jax import evaluation
+from mer_jax import checks, evaluation
 from mer_jax.clips import prepared_configs
 from mer_jax.errors import ConfigError, DataError, TrainingError, unknown
 from mer_jax.experiment import data, dry_run, settings, sweep, workdir
@@ -51,7 +51,7 @@ def run(
   Args:
     config: the fields of settings.grid().
     workdir_path: a new folder, or the one of the same grid. A cell has a folder of its own in it,
-      `SYSTEM/DATASET`; beside them stand grid.csv, .json, .tex, .html and a figure.
+      `SYSTEM/DATASET`; beside them stand results.html, .csv, .json, .tex and a figure.
     quiet: print nothing.
 
   Returns:
@@ -111,6 +111,7 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
     for system in config.show:
       own = config.systems[system].copy_and_resolve_references()
       own.data.datasets = (dataset,)
+      own.training.epochs = config.epochs or own.training.epochs
       cells.append(Cell(system, dataset, own))
   return cells, remarks
 
@@ -120,6 +121,7 @@ def _check(config: config_dict.ConfigDict) -> None:
   for name in config:
     if name not in known:
       raise ConfigError(unknown("field of the grid", name, known))
+  checks.check_at_least("config.epochs", config.epochs, 0)
   if not config.show or not config.corpora:
     raise ConfigError(
       "config.show and config.corpora name what the grid has; neither may be empty."

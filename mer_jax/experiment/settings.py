@@ -1,7 +1,7 @@
 """The fields of a config, each with its unit and default, and the check that a config has no other.
 
 Config files start from `default()` and change what their paper changes. The sections `input`,
-`model` and `protocol` take further fields, the options of what they name.
+`model`, `optimizer` and `protocol` take further fields, the options of what they name.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from ml_collections import config_dict
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.experiment.selection import options as options_of_selection
 
-# Sections whose further fields are checked by the table that their `name` is looked up in.
-OPEN_SECTIONS = ("input", "model", "protocol")
+# Sections with further fields, the options of what their `name` names, which checks them.
+OPEN_SECTIONS = ("input", "model", "optimizer", "protocol")
 # Fields that say where and how, not what: they may differ between a run and its continuation. More
 # values of its variants add runs and change none.
 NOT_IDENTITY = (
@@ -78,19 +78,25 @@ def default() -> config_dict.ConfigDict:
   config.model.name = "parallel_cnn_lstm"
 
   config.optimizer = config_dict.ConfigDict()
-  # sgd or adam.
+  # A factory of optax: sgd, adam, adamw, lamb ...; its options stand beside it, as b2.
   config.optimizer.name = "sgd"
   # Step size.
   config.optimizer.learning_rate = 0.01
-  # SGD's momentum; Adam's decay of the first moment.
+  # SGD's momentum; b1 of Adam and the like, the decay of the first moment.
   config.optimizer.momentum = 0.9
-  # L2 added to the gradient.
+  # L2 added to the gradient; of adamw and the like decoupled, as they define it.
   config.optimizer.weight_decay = 0.0
 
-  # Steps after which the step size is multiplied by the rate below, again and again; 0: never.
+  # How the step size goes: constant, step, cosine or warmup_cosine.
+  config.optimizer.schedule = "constant"
+  # Of step: steps after which the step size is multiplied by the rate below, again and again.
   config.optimizer.decay_steps = 0
   # That factor.
   config.optimizer.decay_rate = 0.1
+  # Of warmup_cosine: steps in which the step size rises from 0.
+  config.optimizer.warmup_steps = 0
+  # Largest norm of the gradients of a fold; 0: any.
+  config.optimizer.clip_norm = 0.0
 
   config.training = config_dict.ConfigDict()
   # Passes over the clips.
@@ -99,6 +105,8 @@ def default() -> config_dict.ConfigDict:
   config.training.batch_size = 25
   # shared: every fold sees the same batches; per_fold: every batch full; balanced: over-sampling.
   config.training.schedule = "shared"
+  # What is learnt of a clip: a name in mer_jax.targets.
+  config.training.target = "single_class"
   # none or class_weights (from each fold's own training clips).
   config.training.balance = "none"
   # Exponent of the focal loss; 0: plain cross-entropy.
@@ -146,12 +154,14 @@ def default() -> config_dict.ConfigDict:
 def grid() -> config_dict.ConfigDict:
   """The fields of a grid of systems and corpora (mer_jax.experiment.grid), with defaults."""
   config = config_dict.ConfigDict()
-  # These five hold for every system.
+  # These hold for every system.
   config.seed = 0
   config.seeds = 1
   config.devices = 0
   config.data_dir = default().data.data_dir
   config.allow_incomplete = False
+  # Epochs of every system, for a first try; 0: each its own.
+  config.epochs = 0
   # Folder in which computed inputs stay; empty: one in the workdir.
   config.cache_dir = ""
   # Prepared datasets, the columns; one that is not prepared is left out.
@@ -211,6 +221,8 @@ def check(config: config_dict.ConfigDict) -> None:
     ("optimizer.weight_decay", 0),
     ("optimizer.decay_steps", 0),
     ("optimizer.decay_rate", 0),
+    ("optimizer.warmup_steps", 0),
+    ("optimizer.clip_norm", 0),
   ):
     value = field(config, name)
     if not least <= value < math.inf:
@@ -239,6 +251,12 @@ def field(config: config_dict.ConfigDict, dotted: str) -> Any:
 def options(section: config_dict.ConfigDict) -> dict[str, Any]:
   """The fields of a section but its name."""
   return {key: value for key, value in section.items() if key != "name"}
+
+
+def options_of_optimizer(config: config_dict.ConfigDict) -> dict[str, Any]:
+  """The fields of config.optimizer that are options of the factory it names."""
+  known = default().optimizer
+  return {key: value for key, value in config.optimizer.items() if key not in known}
 
 
 def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:

@@ -21,7 +21,7 @@ TABLES = {
   ("mer_jax.inputs", "INPUTS"),
   ("mer_jax.inputs.spotting", "APEXES"),
   ("mer_jax.protocols", "PROTOCOLS"),
-  ("mer_jax.training.optimizers", "OPTIMIZERS"),
+  ("mer_jax.targets", "TARGETS"),
 }
 
 

@@ -13,15 +13,14 @@ import jax
 import numpy as np
 from ml_collections import config_dict
 
-from mer_jax import inputs, models, protocols, svm, training
+from mer_jax import inputs, models, protocols, svm, targets, training
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.experiment import settings, sweep
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
 from mer_jax.svm import features
-from mer_jax.targets import SingleClass
-from mer_jax.training import optimizers
+from mer_jax.training import optimizers, schedule
 
 SVM = "svm"  # config.model.name
 
@@ -78,7 +77,7 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
 
   Before anything is computed: a wrong name must not cost an hour of optical flow.
   """
-  optimizers.build(config.optimizer.name)
+  _optimizer(config, 1)
   given = settings.options(config.model)
   if config.model.name == SVM:
     if config.selection.name != options.LAST:
@@ -152,7 +151,7 @@ def roots(
     ConfigError: there is no such input.
   """
   of_clips = [
-    protocols.PROTOCOLS[config.protocol.name],
+    protocols.find(config.protocol.name),
     inputs.APEXES[config.data.apex],
     inputs.find(config.input.name),
   ]
@@ -165,8 +164,10 @@ def roots(
     training.Checkpoints,
     training.arrange,
     training.estimate,
-    SingleClass,
-    optimizers.OPTIMIZERS[config.optimizer.name],
+    targets.find(config.training.target),
+    optimizers.build,
+    optimizers.Optimizer,
+    optimizers.Schedule,
     seeds,
     _recipe,
     _layout,
@@ -176,15 +177,32 @@ def roots(
 
 
 def _recipe(config: config_dict.ConfigDict, split: Split, network: nn.Module) -> training.Recipe:
-  optimizer = optimizers.build(
-    config.optimizer.name, config.optimizer.decay_steps, config.optimizer.decay_rate
-  )
+  target = targets.find(config.training.target)
   return training.Recipe(
     model=network,
-    optimizer=optimizer,
-    target=SingleClass(len(split.class_names), config.training.balance),
+    optimizer=_optimizer(config, len(split.labels)),
+    target=target(len(split.class_names), config.training.balance),
     batch_size=min(config.training.batch_size, len(split.labels)),
     schedule=config.training.schedule,
+  )
+
+
+def _optimizer(config: config_dict.ConfigDict, clips: int) -> optimizers.Optimizer:
+  """The optimiser of a training on so many clips."""
+  section = config.optimizer
+  per_epoch = schedule.steps_per_epoch(clips, min(config.training.batch_size, clips))
+  return optimizers.build(
+    section.name,
+    optimizers.Schedule(
+      section.schedule,
+      section.decay_steps,
+      section.decay_rate,
+      section.warmup_steps,
+      # Only where it counts: a program is compiled again for another number.
+      per_epoch * config.training.epochs if section.schedule.endswith("cosine") else 0,
+    ),
+    section.clip_norm,
+    settings.options_of_optimizer(config),
   )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import checks, errors
+from mer_jax import checks
 from mer_jax.clips import Clips
 from mer_jax.inputs.apex_frame import apex_frame
 from mer_jax.inputs.bi_woof import bi_woof
 from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
-from mer_jax.inputs.declaration import Declaration, declaration
+from mer_jax.inputs.declaration import Declaration, declaration, declares
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
 from mer_jax.inputs.flow_sequence import flow_sequence
@@ -49,6 +49,7 @@ __all__ = [
   "Declaration",
   "cache_in",
   "declaration",
+  "declares",
   "find",
   "inputs_giving",
   "make",
@@ -62,7 +63,7 @@ def make(
   """Computes the input `name` of `clips`.
 
   Args:
-    name: a key of `INPUTS`.
+    name: see `find`.
     clips: Clips [N].
     cache: where results stay for further computations.
     **settings: options of that input.
@@ -81,14 +82,14 @@ def make(
 
 
 def find(name: str) -> Callable[..., dict[str, np.ndarray]]:
-  """The function of the input `name`.
+  """The function of the input `name`: a key of `INPUTS`, or "package.module:function".
 
   Raises:
-    ConfigError: there is no such input.
+    ConfigError: there is no such input, or it does not declare what it reads and gives.
   """
-  if name not in INPUTS:
-    raise errors.ConfigError(errors.unknown("input", name, INPUTS))
-  return INPUTS[name]
+  function = checks.look_up("input", name, INPUTS)
+  declaration(function)
+  return function
 
 
 def inputs_giving(arrays: Collection[str]) -> list[str]:

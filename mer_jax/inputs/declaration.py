@@ -85,7 +85,7 @@ def declaration(function: Callable[..., Any]) -> Declaration:
   if declared is None:
     raise errors.ConfigError(
       f"The input {getattr(function, '__name__', function)!r} does not declare what it reads and"
-      " gives; decorate it with mer_jax.inputs.declaration.declares."
+      " gives; decorate it with mer_jax.inputs.declares."
     )
   return declared
 

@@ -8,7 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from mer_jax import inputs
+from mer_jax import checks, inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
 from mer_jax.models.micro_attention import MicroAttention
@@ -30,7 +30,7 @@ _SET_BY_THE_RUN = {"num_classes", "convolution", "parent", "name"}
 def build(
   name: str, num_classes: int, options: Mapping[str, Any], *, convolution: str = "auto"
 ) -> nn.Module:
-  """The module `name` for K = `num_classes`, with `options` as its fields.
+  """The module `name` (see `find`) for K = `num_classes`, with `options` as its fields.
 
   A module maps (inputs, weights [B], train) to logits [B, K]; its `takes` names the key of the
   inputs it reads ("frames", "image"), or several keys.
@@ -44,8 +44,25 @@ def build(
   for option in options:
     if option not in allowed:
       raise ConfigError(f"Model {name!r}: {unknown('field', option, allowed)}")
-  fields = {"convolution": convolution} if hasattr(MODELS[name], "convolution") else {}
-  return MODELS[name](num_classes=num_classes, **fields, **options)
+  model = find(name)
+  fields = {"convolution": convolution} if hasattr(model, "convolution") else {}
+  return model(num_classes=num_classes, **fields, **options)
+
+
+def find(name: str) -> type[nn.Module]:
+  """The class of the model `name`: a key of `MODELS`, or "package.module:Class" of one's own.
+
+  Raises:
+    ConfigError: there is no such model, or it is no flax module with num_classes and takes.
+  """
+  model = checks.look_up("model", name, MODELS)
+  is_module = isinstance(model, type) and issubclass(model, nn.Module)
+  if not is_module or not hasattr(model, "takes"):
+    raise ConfigError(
+      f"Model {name!r} is {model!r}; a model is a class of flax.linen modules with a field"
+      " num_classes and a class attribute takes, the names of the arrays it reads."
+    )
+  return model
 
 
 def option_names(name: str) -> set[str]:
@@ -54,9 +71,7 @@ def option_names(name: str) -> set[str]:
   Raises:
     ConfigError: no such model.
   """
-  if name not in MODELS:
-    raise ConfigError(unknown("model", name, MODELS))
-  return {field.name for field in dataclasses.fields(MODELS[name])} - _SET_BY_THE_RUN
+  return {field.name for field in dataclasses.fields(find(name))} - _SET_BY_THE_RUN
 
 
 def check_input(model_name: str, model: nn.Module, input_name: str, given: Collection[str]) -> None:

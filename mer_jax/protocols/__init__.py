@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mer_jax import checks, errors
+from mer_jax import checks
 from mer_jax.clips import Clips
 from mer_jax.protocols import completeness
 from mer_jax.protocols.five_class import FIVE_CLASS, five_class
@@ -38,7 +38,7 @@ def split(name: str, clips: Clips, /, *, allow_incomplete: bool = False, **setti
   """Carries out the protocol `name` on `clips`.
 
   Args:
-    name: a key of `PROTOCOLS`.
+    name: see `find`.
     clips: Clips [N], in any order.
     allow_incomplete: go on, with a remark, where the clips are not the complete corpus.
     **settings: further options of that protocol.
@@ -50,7 +50,15 @@ def split(name: str, clips: Clips, /, *, allow_incomplete: bool = False, **setti
     ConfigError: unknown protocol or option.
     ProtocolError: the clips cannot carry out the protocol; the message says what is missing.
   """
-  if name not in PROTOCOLS:
-    raise errors.ConfigError(errors.unknown("protocol", name, PROTOCOLS))
-  checks.check_options(f"protocol {name}", PROTOCOLS[name], settings)
-  return PROTOCOLS[name](clips, allow_incomplete=allow_incomplete, **settings)
+  function = find(name)
+  checks.check_options(f"protocol {name}", function, settings)
+  return function(clips, allow_incomplete=allow_incomplete, **settings)
+
+
+def find(name: str) -> Callable[..., Split]:
+  """The function of the protocol `name`: a key of `PROTOCOLS`, or "package.module:function".
+
+  Raises:
+    ConfigError: there is no such protocol.
+  """
+  return checks.look_up("protocol", name, PROTOCOLS)

@@ -137,7 +137,6 @@ def test_what_goes_through_the_tables_takes_the_new_entries(checkout):
 RUN = """
 import json, sys
 import mer_jax
-from configs import mean_difference
 from data_builders import synthetic
 from data_builders.build import build
 
@@ -148,14 +147,14 @@ synthetic.write("casme2", f"{data}/corpus", subjects=3, clips_per_subject=4, siz
 build("casme2", f"{data}/corpus", data)
 
 def run(name, **fields):
-  config = mean_difference.get_config()
+  config = mer_jax.load_config("mean_difference:casme2")
   config.data.data_dir = data
   config.training.epochs = 2
   config.training.batch_size = 4
   config.update_from_flattened_dict({k.replace("__", "."): v for k, v in fields.items()})
   if config.model.name == "ststnet":
     config.input.size = 12
-  return mer_jax.run(config, f"{data}/{name}", quiet=True)
+  return mer_jax.run(config, f"{data}/{name}", quiet=True).run.summary
 
 scores = [
   run("own", data__datasets=("mylab",), protocol__name="native", protocol__minimum=1),

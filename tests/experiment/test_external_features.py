@@ -34,7 +34,7 @@ def write(path, **arrays):
 
 def test_a_file_leaves_what_a_run_leaves(tmp_path, capsys):
   file, workdir = write(tmp_path / "f.npz", **table()), tmp_path / "run"
-  arguments = ["classify", str(file), f"--workdir={workdir}", "--cost=1", "--scale=standardise"]
+  arguments = [str(file), f"--workdir={workdir}", "--cost=1", "--scale=standardise"]
   assert command.main(arguments) == 0
   said = capsys.readouterr().out
   assert "24 clips, 4 held-out subjects, 3 classes" in said
@@ -57,7 +57,7 @@ def test_a_file_leaves_what_a_run_leaves(tmp_path, capsys):
 
 def test_a_second_time_it_writes_the_same_and_another_run_is_refused(tmp_path, capsys):
   file, workdir = write(tmp_path / "f.npz", **table()), tmp_path / "run"
-  arguments = ["classify", str(file), f"--workdir={workdir}", "--cost=1"]
+  arguments = [str(file), f"--workdir={workdir}", "--cost=1"]
   assert command.main(arguments) == 0
   before = (workdir / "predictions.csv").read_bytes()
   assert command.main(arguments) == 0
@@ -152,7 +152,7 @@ def test_mistakes_in_a_file_are_named_and_leave_nothing(case, tmp_path, capsys):
   change, said = refused(table())[case]
   arrays = {name: array for name, array in {**table(), **change}.items() if array is not None}
   file = write(tmp_path / "f.npz", **arrays)
-  code = command.main(["classify", str(file), f"--workdir={tmp_path / 'run'}"])
+  code = command.main([str(file), f"--workdir={tmp_path / 'run'}"])
   assert code == DataError.exit_code
   assert re.search(said, capsys.readouterr().err)
   assert not (tmp_path / "run").exists()
@@ -171,7 +171,7 @@ def test_files_that_are_no_npz(kind, tmp_path, capsys):
     path.write_bytes(data[: len(data) // 2])
   elif kind == "folder":
     path.mkdir()
-  code = command.main(["classify", str(path), f"--workdir={tmp_path / 'run'}"])
+  code = command.main([str(path), f"--workdir={tmp_path / 'run'}"])
   assert code == DataError.exit_code
   said = capsys.readouterr().err
   assert str(path) in said
@@ -198,16 +198,16 @@ def test_a_damaged_file_is_read_as_it_was_or_refused(save, tmp_path):
 @pytest.mark.parametrize(
   ("arguments", "said"),
   [
-    ([], "got nothing"),
+    ([], "--workdir"),
     (["f.npz"], "--workdir"),
-    (["--workdir=x"], "One file"),
-    (["a.npz", "b.npz", "--workdir=x"], "One file"),
-    (["f.npz", "--workdir=x", "--krnel=rbf"], "kernel"),
+    (["--workdir=x"], "FEATURES.npz"),
+    (["a.npz", "b.npz", "--workdir=x"], "Unrecognized arguments: b.npz"),
+    (["f.npz", "--workdir=x", "--krnel=rbf"], "Did you mean --kernel?"),
     (["f.npz", "--workdir=x", "--cost=much"], "cost"),
   ],
 )
 def test_mistakes_on_the_command_line(arguments, said, capsys):
-  assert command.main(["classify", *arguments]) == ConfigError.exit_code
+  assert command.main([*arguments]) == ConfigError.exit_code
   assert said in capsys.readouterr().err
 
 

@@ -8,7 +8,6 @@ import pathlib
 import numpy as np
 import pytest
 
-import mer_jax
 from configs import parallel_cnn_lstm
 from mer_jax import errors, evaluation
 from mer_jax.experiment import data, grid, settings, workdir
@@ -62,7 +61,7 @@ def rows_of(folder):
 
 def test_every_row_runs_on_every_corpus_that_is_prepared(config, fake, tmp_path, capsys):
   config.corpora = ("samm", "nothing", "casme2")
-  found = mer_jax.run(config, tmp_path / "table")
+  found = grid.run(config, tmp_path / "table")
   assert fake.calls == [
     *("parallel_cnn_lstm/samm", "my_own/samm", "parallel_cnn_lstm/casme2", "my_own/casme2")
   ]
@@ -167,7 +166,7 @@ def test_a_cell_in_which_folds_were_stopped_does_not_stop_the_others(
     (lambda c: c.update(show=("my_own",) * 2), errors.ConfigError, "holds a name twice"),
     (lambda c: c.update(published="table9"), errors.ConfigError, "'table9'. Did you mean 'table2'"),
     (lambda c: c.update(corpora=("nothing",)), errors.DataError, "None of the corpora nothing"),
-    (lambda c: c.update(epochs=3), errors.ConfigError, "field of the grid 'epochs'"),
+    (lambda c: c.update(epoch=3), errors.ConfigError, "field of the grid 'epoch'"),
     (
       lambda c: c.systems.my_own.sweep.update(momentum=(0.1, 0.2)),
       errors.ConfigError,

@@ -48,7 +48,7 @@ def command(config, workdir, *more, file="parallel_cnn_lstm.py:casme2"):
 
 def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(config, tmp_path):
   config.seeds = 2
-  summary = mer_jax.run(config, tmp_path, quiet=True)
+  summary = mer_jax.run(config, tmp_path, quiet=True).run.summary
   left = {p.name for p in tmp_path.iterdir()}
   assert left >= {
     *("config.json", "environment.json", "predictions.csv", "metrics.json", "history.jsonl"),
@@ -67,10 +67,10 @@ def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(c
 
 
 def test_a_finished_run_is_reported_again_and_not_trained_again(config, tmp_path, capsys):
-  first = mer_jax.run(config, tmp_path, quiet=True)
+  first = mer_jax.run(config, tmp_path, quiet=True).run.summary
   kept = {name: (tmp_path / name).read_bytes() for name in ("predictions.csv", "history.jsonl")}
   (tmp_path / "report.html").unlink()
-  assert mer_jax.run(config, tmp_path) == first
+  assert mer_jax.run(config, tmp_path).run.summary == first
   assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
   assert (tmp_path / "report.html").is_file()
   assert "UF1" in capsys.readouterr().out
@@ -78,9 +78,9 @@ def test_a_finished_run_is_reported_again_and_not_trained_again(config, tmp_path
 
 def test_seeds_together_are_seeds_apart(config, tmp_path):
   config.seeds = 2
-  together = mer_jax.run(config, tmp_path / "both", quiet=True)
+  together = mer_jax.run(config, tmp_path / "both", quiet=True).run.summary
   config.seeds, config.seed = 1, 1
-  apart = mer_jax.run(config, tmp_path / "one", quiet=True)
+  apart = mer_jax.run(config, tmp_path / "one", quiet=True).run.summary
   rows = evaluation.read_csv(tmp_path / "both" / "predictions.csv")
   alone = evaluation.read_csv(tmp_path / "one" / "predictions.csv")
   np.testing.assert_allclose(
@@ -95,7 +95,7 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
   config.data.data_dir = str(data_dir)
   config.training.epochs = 4
   config.training.batch_size = 8
-  summary = mer_jax.run(config, tmp_path, quiet=True)
+  summary = mer_jax.run(config, tmp_path, quiet=True).run.summary
   assert summary["clips"] == len(data.load_split(config).labels)
 
 

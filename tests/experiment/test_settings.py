@@ -6,14 +6,13 @@ import pathlib
 import pytest
 from ml_collections import config_dict
 
-from configs import corpora
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import settings
+from mer_jax.experiment import corpora, settings
 
 CONFIGS = sorted(
   path.stem
   for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*.py")
-  if path.stem not in ("__init__", "corpora", "table2")  # a table of configs
+  if path.stem not in ("__init__", "table2")  # a table of configs
 )
 
 

@@ -174,7 +174,7 @@ CHAINS = {
     (r"os.rmdir .*checkpoints/", "SIGKILL"),
   ],
 }
-TIMED = 3
+TIMED = 1
 
 
 @pytest.mark.slow

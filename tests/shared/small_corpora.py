@@ -22,7 +22,7 @@ def three_corpora(tmp_path_factory):
   root = tmp_path_factory.mktemp("three")
   for dataset in ("casme2", "samm", "smic"):
     corpus = root / dataset
-    data_builders.synthetic.write(dataset, corpus, subjects=3, clips_per_subject=5, size=128)
+    data_builders.synthetic.write(dataset, corpus, subjects=3, clips_per_subject=5, size=64)
     for config in ("frames48", "frames128"):
       data_builders.build.build(dataset, corpus, root / "data", config)
   return root / "data"

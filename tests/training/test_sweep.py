@@ -71,7 +71,7 @@ def test_another_value_compiles_nothing():
   assert programs._train._cache_size() == compiled
 
 
-@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+@pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_an_absent_hyper_parameter_is_zero(name):
   params, grads = {"w": np.float32([1, -2])}, {"w": np.float32([0.3, 0.1])}
 

@@ -28,6 +28,9 @@ CORPORA = {
   "megc2019_maps": (("megc2019_flow",), "megc2019", "maps"),
 }
 
+# Those of frames, which inputs can be computed from.
+WITH_FRAMES = tuple(name for name in CORPORA if not name.endswith("_maps"))
+
 
 def apply(config: config_dict.ConfigDict, arg: str) -> bool:
   """Sets datasets and protocol of `config` for the config argument `arg`.

@@ -1,0 +1,51 @@
+"""mer_jax configs: what ships with the package, or everything about one config."""
+
+import argparse
+import ast
+import textwrap
+from collections.abc import Sequence
+
+from mer_jax.cli import examples
+from mer_jax.experiment import config_files
+from mer_jax.runtime import command_line
+
+
+def parser() -> command_line.Parser:
+  """The arguments of the command."""
+  built = command_line.Parser(
+    prog="mer_jax configs", description=__doc__, epilog=examples.of("configs")
+  )
+  built.add_argument(
+    "config",
+    nargs="?",
+    metavar="NAME[:ARG]",
+    help="show this one's text, and every field with its value",
+  )
+  return built
+
+
+def run(options: argparse.Namespace) -> int:
+  """Prints the list, or one config; returns the exit code."""
+  print(_described(options.config) if options.config else _listed())
+  return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """The command line; returns the exit code."""
+  return command_line.execute(parser(), run, arguments)
+
+
+def _listed() -> str:
+  blocks = []
+  for name in config_files.names():
+    first_line, arguments = config_files.describe(name)
+    listed = textwrap.wrap(f"arguments: {', '.join(arguments)}", 96, break_on_hyphens=False)
+    blocks.append("\n".join([name, f"  {first_line}", *(f"  {line}" for line in listed)]))
+  return "\n\n".join(blocks)
+
+
+def _described(spec: str) -> str:
+  config = config_files.load_config(spec)
+  path = config_files.find(spec.rpartition(":")[0] or spec)
+  text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+  return "\n".join([text, "", *config_files.as_text(config)])

@@ -1,0 +1,57 @@
+"""Examples of every command, shown by --help; each is run by a test."""
+
+EXAMPLES = {
+  "synthetic": (
+    ("draw a corpus in the format of CASME II", "mer_jax synthetic casme2 --out=corpora/CASME2"),
+  ),
+  "build": (
+    (
+      "prepare a corpus, as its owners distribute it",
+      "mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data",
+    ),
+  ),
+  "configs": (("experiments that ship with the package", "mer_jax configs"),),
+  "train": (
+    (
+      "train on it, leave-one-subject-out",
+      "mer_jax train --config=demo:casme2 --workdir=runs/demo --config.data.data_dir=data",
+    ),
+    (
+      "the same with two seeds, and another number of epochs",
+      "mer_jax train --config=demo:casme2 --workdir=runs/seeds --config.data.data_dir=data"
+      " --config.seeds=2 --config.training.epochs=30",
+    ),
+  ),
+  "compare": (
+    (
+      "compare runs clip by clip",
+      "mer_jax compare runs/demo runs/seeds --workdir=runs/comparison",
+    ),
+  ),
+  "audit": (
+    (
+      "score a published log again, and look for the numbers it claims",
+      "mer_jax audit runs/demo --protocol=three_class --claimed=uf1=.59",
+    ),
+  ),
+  "score": (
+    (
+      "score features from elsewhere with an SVM",
+      "mer_jax score features.npz --workdir=runs/features --kernel=rbf",
+    ),
+  ),
+}
+
+
+def of(command: str) -> str:
+  """The examples of one command, as the end of its --help."""
+  return "examples:\n" + "\n".join(_lines(command))
+
+
+def all_commands() -> str:
+  """An example of every command, in the order of use."""
+  return "\n".join(line for command in EXAMPLES for line in _lines(command)[:2])
+
+
+def _lines(command: str) -> list[str]:
+  return [line for what, text in EXAMPLES[command] for line in (f"  # {what}", f"  {text}")]

@@ -1,0 +1,93 @@
+"""The wheel, installed elsewhere, does everything from any folder."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SOURCES = ("mer_jax", "configs", "data_builders")
+FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+OWN_CONFIGS = 'raise ImportError("a package of the user, which mer_jax has no business with")\n'
+SMALL = ("--config.training.epochs=1", "--config.data.data_dir=data")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> pathlib.Path:
+  """What `pip install` of the wheel leaves, without the libraries that it needs."""
+  folder = tmp_path_factory.mktemp("wheel")
+  sources = folder / "sources"
+  for name in SOURCES:
+    shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+  for name in FILES:
+    shutil.copy(ROOT / name, sources / name)
+  pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+  for command in (
+    (*pip, "wheel", "--no-deps", f"--wheel-dir={folder}", str(sources)),
+    (
+      *pip,
+      "install",
+      "--no-deps",
+      f"--target={folder / 'site'}",
+      f"--find-links={folder}",
+      "mer_jax",
+    ),
+  ):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+  return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> pathlib.Path:
+  return tmp_path_factory.mktemp("anywhere")
+
+
+@pytest.fixture(scope="module")
+def mer_jax(installed, folder):
+  """The installed command, run in a folder of the user's."""
+
+  def mer_jax(*arguments, code=0):
+    environment = {**os.environ, "PYTHONPATH": str(installed), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+      [sys.executable, str(installed / "bin" / "mer_jax"), *arguments],
+      cwd=folder,
+      env=environment,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+  return mer_jax
+
+
+@pytest.mark.slow
+def test_every_subcommand_works_from_an_empty_folder(mer_jax, folder):
+  mer_jax(
+    "synthetic", "casme2", "--out=corpus", "--subjects=3", "--clips_per_subject=4", "--size=64"
+  )
+  mer_jax("build", "casme2", "--manual_dir=corpus", "--data_dir=data")
+  assert "demo" in mer_jax("configs")
+  mer_jax("train", "--config=demo:casme2", "--workdir=runs/demo", *SMALL)
+  # A folder of that name, as many a repository has one, changes nothing.
+  (folder / "configs").mkdir()
+  for name in ("__init__", "demo", "parallel_cnn_lstm"):
+    (folder / "configs" / f"{name}.py").write_text(OWN_CONFIGS)
+  mer_jax("train", "--config=demo:casme2", "--workdir=runs/again", *SMALL)
+  first, again = (folder / "runs" / name / "predictions.csv" for name in ("demo", "again"))
+  assert first.read_bytes() == again.read_bytes()
+  mer_jax("compare", "runs/demo", "runs/again", "--workdir=runs/comparison")
+  assert (folder / "runs" / "comparison" / "comparison.html").is_file()
+  # Eight clips are not the corpus that the protocol asks for, and the code says so.
+  assert "uf1" in mer_jax("audit", "runs/demo", "--protocol=three_class", code=8)
+  rng = np.random.default_rng(0)
+  labels, subjects = np.tile(np.arange(3), 6), np.repeat(["a", "b", "c"], 6)
+  np.savez(folder / "f.npz", features=rng.normal(size=(18, 4)), labels=labels, subjects=subjects)
+  mer_jax("score", "f.npz", "--workdir=runs/features", "--kernel=rbf")
+  assert (folder / "runs" / "features" / "report.html").is_file()
