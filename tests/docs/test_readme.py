@@ -46,6 +46,8 @@ NOT_HERE = {
 }
 # Where a process waits for another machine.
 ELSEWHERE = "10.0.0.1:4321"
+# Nothing is traced to find how many folds fit into memory.
+BLOCK_BY_HAND = "--config.training.fold_block=4"
 # What is added to `python -m MODULE`, after a config's name where there is one.
 LESS = {
   "data_builders.build": (),
@@ -56,11 +58,14 @@ LESS = {
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
     "--config.selection.inner_folds=2",  # of three subjects, one of which is held out
+    BLOCK_BY_HAND,
   ),
-  "mer_jax.main ststnet": ("--config.training.epochs=1",),
+  "mer_jax.main ststnet": ("--config.training.epochs=1", BLOCK_BY_HAND),
   # All rows run in tests/experiment/test_table2.py.
   "mer_jax.main table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
-  "mer_jax.main micro_attention": ("--config.training.epochs=1", "--config.model.channels=(2,)"),
+  "mer_jax.main micro_attention": (
+    *("--config.training.epochs=1", "--config.model.channels=(2,)", BLOCK_BY_HAND),
+  ),
   "mer_jax.classify": (),
   "mer_jax.compare": (),
   "mer_jax.audit": (),

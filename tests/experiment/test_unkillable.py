@@ -81,6 +81,7 @@ def arguments(data_dir):
     "model.lstm_features": 4,
     "model.head_features": 4,
     "training.epochs": EPOCHS,
+    "training.fold_block": 5,
     "checkpoint.every_epochs": 1,
   }
   return [
