@@ -48,7 +48,7 @@ def load_config(spec: str) -> config_dict.ConfigDict:
     raise ConfigError(f"{path} gives no config: {type(error).__name__}: {error}") from error
   if not isinstance(config, config_dict.ConfigDict):
     raise ConfigError(f"get_config of {path} returned a {type(config).__name__}, not a ConfigDict.")
-  return config.lock()
+  return config
 
 
 def find(name: str) -> pathlib.Path:
