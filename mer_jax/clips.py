@@ -183,7 +183,7 @@ def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike
   Args:
     dataset: name of the builder: "casme2", "samm", "smic", "megc2019_flow".
     builder_config: name of its config: "frames48", "frames128".
-    data_dir: where `python -m data_builders.build` put the data.
+    data_dir: where `mer_jax build` put the data.
 
   Returns:
     Every clip, sorted by (dataset, subject, clip): array_record files are shuffled on disk.
@@ -226,8 +226,8 @@ def _newest_version(data_dir: pathlib.Path, dataset: str, builder_config: str) -
   )
   raise DataError(
     f"No prepared dataset {dataset}/{builder_config} under {data_dir} (found: "
-    f"{', '.join(prepared) or 'none'}). Build it with: python -m data_builders.build {dataset}"
-    f" --manual_dir CORPUS --data_dir {data_dir} --config {builder_config}"
+    f"{', '.join(prepared) or 'none'}). Build it with: mer_jax build {dataset}"
+    f" --manual_dir=CORPUS --data_dir={data_dir} --config={builder_config}"
   )
 
 

@@ -41,7 +41,26 @@ def _listed() -> str:
     first_line, arguments = config_files.describe(name)
     listed = textwrap.wrap(f"arguments: {', '.join(arguments)}", 96, break_on_hyphens=False)
     blocks.append("\n".join([name, f"  {first_line}", *(f"  {line}" for line in listed)]))
-  return "\n\n".join(blocks)
+  return "\n\n".join([*blocks, _choices()])
+
+
+def _choices() -> str:
+  """What the fields of a config can name."""
+  from mer_jax import inputs, models, protocols  # slow, and --help needs none of them
+  from mer_jax.experiment.trainer import SVM
+  from mer_jax.training import optimizers
+
+  lines = ["What the fields of a config can name:"]
+  for field, known in (
+    ("model.name", [*models.MODELS, SVM]),
+    ("input.name", inputs.INPUTS),
+    ("protocol.name", protocols.PROTOCOLS),
+    ("optimizer.name", optimizers.names()),
+    ("optimizer.schedule", optimizers.SCHEDULES),
+  ):
+    text = f"config.{field}: {', '.join(known)}"
+    lines += textwrap.wrap(text, 96, initial_indent="  ", subsequent_indent="    ")
+  return "\n".join(lines)
 
 
 def _described(spec: str) -> str:

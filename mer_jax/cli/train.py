@@ -21,7 +21,7 @@ def parser() -> command_line.Parser:
     prog="mer_jax train",
     description=(
       f"{__doc__}\n\nA run that was stopped goes on with the same command. Shipped configs:"
-      f" {', '.join(config_files.names())}; `mer_jax configs` says what they are."
+      f" {', '.join(config_files.names())}; `mer_jax configs` says what they are,\nand names the models, inputs, protocols and optimisers that their fields can choose."
     ),
     epilog=examples.of("train"),
   )

@@ -103,7 +103,7 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
   if not present:
     raise DataError(
       f"None of the corpora {', '.join(config.corpora)} is prepared under {config.data_dir}. Build"
-      " one with python -m data_builders.build, or say where they are with --config.data_dir=."
+      " one with mer_jax build, or say where they are with --config.data_dir=."
     )
   remarks = [f"Not prepared, so not in the grid: {', '.join(absent)}."] if absent else []
   cells = []

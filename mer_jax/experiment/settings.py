@@ -55,7 +55,7 @@ def default() -> config_dict.ConfigDict:
   config.data.datasets = ("casme2",)
   # Config of the builder: frames48, frames128, SMIC's cameras frames48_vis ..., maps.
   config.data.builder_config = "frames48"
-  # Where `python -m data_builders.build` put them.
+  # Where `mer_jax build` put them.
   config.data.data_dir = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
 
   # Apex of clips whose corpus gives none: midpoint of onset and offset, or divide_and_conquer.

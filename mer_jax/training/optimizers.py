@@ -146,9 +146,13 @@ def names() -> list[str]:
 
 def _takes_rate(name: str) -> bool:
   factory = getattr(optax, name)
-  if name.startswith(("_", "scale_by_")) or not inspect.isfunction(factory):
+  if name.startswith(("_", "scale_by_")) or not _is_function(factory):
     return False
   return next(iter(inspect.signature(factory).parameters), "") == "learning_rate"
+
+
+def _is_function(value: Any) -> bool:
+  return inspect.isfunction(value) or isinstance(value, functools.partial)
 
 
 def _factory(name: str) -> Callable[..., optax.GradientTransformation]:

@@ -126,7 +126,7 @@ def test_a_cpu_is_as_many_devices_as_the_config_asks_for(config, tmp_path):
     (["--config.optimizer.name=sdg"], 2, "sgd"),
     (["--config.protocol.name=three"], 2, "three_class"),
     (["--config.devices=99"], 2, "devices"),
-    (["--config.data.data_dir=/nowhere"], 3, "data_builders.build casme2"),
+    (["--config.data.data_dir=/nowhere"], 3, "mer_jax build casme2"),
     (["leftover"], 2, "leftover"),
   ],
 )

@@ -1,7 +1,7 @@
 """Run by test_xla_guard.py: a model's loss and gradients on more than 32,768 rows, three times.
 
 python numbers_of_models.py MODEL: float32 as the package compiles it, float32 as jax does by
-itself, and float64 where the model takes it; prints relative differences as JSON.
+itself, and float64; prints relative differences as JSON.
 """
 
 import json
@@ -22,9 +22,6 @@ CASES = {
   "micro_attention": ({"channels": (4,), "first_pool": False}, (160, 32, 32, 1)),
   "atnet": ({"channels": (4,), "first_pool": False, "lstm_features": 4}, (160, 32, 32, 1)),
 }
-
-# Models without a recurrence, whose programs take float64 as they are.
-IN_FLOAT64 = ("ststnet", "micro_attention")
 
 
 def arrays_of(model, shape):
@@ -79,8 +76,7 @@ def difference(a, b):
 if __name__ == "__main__":
   guarded, plain = (numbers(sys.argv[1], jnp.float32, jit) for jit in (xla_guard.jit, jax.jit))
   result = {"guarded and plain": difference(guarded, plain)}
-  if sys.argv[1] in IN_FLOAT64:
-    jax.config.update("jax_enable_x64", True)
-    exact = numbers(sys.argv[1], jnp.float64, xla_guard.jit)
-    result |= {"guarded": difference(guarded, exact), "plain": difference(plain, exact)}
+  jax.config.update("jax_enable_x64", True)
+  exact = numbers(sys.argv[1], jnp.float64, xla_guard.jit)
+  result |= {"guarded": difference(guarded, exact), "plain": difference(plain, exact)}
   print(json.dumps(result))

@@ -61,7 +61,7 @@ def test_a_product_with_a_broadcast_operand_equals_float64():
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_loss_and_gradients_of_every_model_are_the_same_with_and_without_fusion(name):
-  """Beyond 32,768 rows; and those of float64, where the model takes it."""
+  """Beyond 32,768 rows; and those of float64."""
   differences = json.loads(optimised("tests/runtime/numbers_of_models.py", name))
   assert max(differences.values()) < 2e-4, differences
 
