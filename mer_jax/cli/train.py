@@ -20,8 +20,9 @@ def parser() -> command_line.Parser:
   built = command_line.Parser(
     prog="mer_jax train",
     description=(
-      f"{__doc__}\n\nA run that was stopped goes on with the same command. Shipped configs:"
-      f" {', '.join(config_files.names())}; `mer_jax configs` says what they are,\nand names the models, inputs, protocols and optimisers that their fields can choose."
+      f"{__doc__}\n\nA run that was stopped goes on with the same command. Shipped configs:\n"
+      f"{', '.join(config_files.names())}. `mer_jax configs` says what they are,\n"
+      "and names the models, inputs, protocols and optimisers that their fields can choose."
     ),
     epilog=examples.of("train"),
   )

@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib.util
 import pathlib
+import sys
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -133,10 +134,13 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def _load(path: pathlib.Path) -> types.ModuleType:
-  spec = importlib.util.spec_from_file_location(f"mer_jax_config_{path.stem}", path)
+  kind = "shipped" if path.parent == FOLDER else "own"
+  spec = importlib.util.spec_from_file_location(f"mer_jax_config_{kind}_{path.stem}", path)
   if spec is None or spec.loader is None:
     raise ConfigError(f"{path} is no Python file; a config is one, with a function get_config.")
   loaded = importlib.util.module_from_spec(spec)
+  # As an import does: what a config file defines, a model for instance, is then seen by its module.
+  sys.modules[spec.name] = loaded
   spec.loader.exec_module(loaded)
   return loaded
 

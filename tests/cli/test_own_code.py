@@ -8,8 +8,9 @@ import sys
 import pytest
 
 import mer_jax
-from mer_jax import checks
+from mer_jax import checks, inputs, models
 from mer_jax.errors import ConfigError
+from mer_jax.experiment import sources, trainer
 
 ROOT = pathlib.Path(__file__).parents[2]
 PARTS = '''
@@ -117,6 +118,48 @@ def test_it_runs_and_a_change_of_it_stops_an_unfinished_run(repository):
   assert train(repository).returncode == 0
 
 
+REGISTERING = """
+import flax.linen as nn
+from mer_jax import models
+from mer_jax.experiment import settings
+
+WIDTH = 3
+
+class Registered(nn.Module):
+  num_classes: int
+  takes = "frames"
+
+  @nn.compact
+  def __call__(self, inputs, weights, *, train):
+    x = inputs["frames"].reshape(len(inputs["frames"]), -1)
+    return nn.Dense(self.num_classes)(nn.Dense(WIDTH)(x))
+
+def get_config():
+  models.MODELS["registered"] = Registered
+  config = settings.default()
+  config.model.name = "registered"
+  return config
+"""
+
+
+def test_a_model_that_a_config_file_registers_counts_among_the_sources(tmp_path, monkeypatch):
+  monkeypatch.setattr(models, "MODELS", dict(models.MODELS))
+  file = tmp_path / "mine.py"
+
+  def digests(text):
+    file.write_text(text)
+    sources._module.cache_clear()
+    config = mer_jax.load_config(str(file))
+    model = trainer.build_model(config, 3)
+    return sources.digests(trainer.roots(config, model, epochs_selected=False))
+
+  before = digests(REGISTERING)
+  assert digests(REGISTERING + "# a comment\n") == before
+  after = digests(REGISTERING.replace("WIDTH = 3", "WIDTH = 4"))
+  changed = {name for name in before if before[name] != after[name]}
+  assert changed == {"mer_jax_config_own_mine.py:WIDTH"}
+
+
 @pytest.mark.parametrize(
   ("name", "message"),
   [
@@ -132,8 +175,6 @@ def test_what_cannot_be_imported_is_named(name, message):
 
 
 def test_what_is_no_model_or_input_is_refused():
-  from mer_jax import inputs, models
-
   with pytest.raises(ConfigError, match="a model is a class of flax"):
     models.find("json:dumps")
   with pytest.raises(ConfigError, match=r"decorate it with mer_jax\.inputs\.declares"):
