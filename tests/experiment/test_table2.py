@@ -83,7 +83,7 @@ def test_rows_share_what_they_compute(ran):
   assert counts["pooled_flow"] == 3
 
 
-@pytest.mark.parametrize("mode", table2.MODES)
+@pytest.mark.parametrize("mode", table2.ARGUMENTS)
 def test_each_mode_is_a_table_of_all_published_rows(mode):
   config = table2.get_config(mode)
   assert config.show == tuple(published.load("table2").rows)
