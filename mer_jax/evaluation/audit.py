@@ -9,7 +9,14 @@ import numpy as np
 
 from mer_jax import protocols
 from mer_jax.errors import ConfigError, DataError, unknown
-from mer_jax.evaluation import audit_claims, audit_coverage, audit_formulas, folds, megc_log
+from mer_jax.evaluation import (
+  audit_claims,
+  audit_coverage,
+  audit_formulas,
+  folds,
+  megc_log,
+  remarks,
+)
 from mer_jax.evaluation.audit_claims import Verdict
 from mer_jax.evaluation.audit_coverage import Coverage
 from mer_jax.evaluation.audit_formulas import FULL, Value
@@ -83,8 +90,8 @@ def audit(
     if any(len(logs) > 1 for _, logs, _ in read):
       raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
     parts = [logs[0] for _, logs, _ in read]
-    remarks = [remark for *_, notes in read for remark in notes]
-    read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], remarks)]
+    notes = list(dict.fromkeys(note for *_, own in read for note in own))
+    read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], notes)]
   return [_audit(name, logs, notes, protocol, claims, split) for name, logs, notes in read]
 
 
@@ -94,6 +101,7 @@ def _read(
   """The log of every seed, and what has to be said about them."""
   path = path.expanduser()
   path = path / "predictions.csv" if path.is_dir() else path
+  drawn = remarks.synthetic(path)
   if not _is_csv(path):
     if split is not None:
       names = split.class_names
@@ -105,14 +113,14 @@ def _read(
         " clips. Give --data_dir, or predictions.csv."
       )
     log = megc_log.read_megc_log(path, names)
-    return [log], list(log.remarks)
+    return [log], [*([drawn] if drawn else []), *log.remarks]
   predictions = read_csv(path)
   predicted = made(predictions)
   if not predicted.any():
     raise DataError(f"No clip in {path} has a prediction, so there is nothing to audit.")
-  notes = [f"{int((~predicted).sum())} rows without a prediction are left out."] * (
-    not predicted.all()
-  )
+  notes = [drawn] if drawn else []
+  if not predicted.all():
+    notes.append(f"{int((~predicted).sum())} rows without a prediction are left out.")
   if folds.held_out(predictions.dataset, predictions.subject, predictions.fold) != folds.SUBJECT:
     notes.append(
       "Its folds are no subjects; those of a log are: a mean over folds is one over subjects here."
@@ -156,6 +164,6 @@ def _audit(
     claims = [c._replace(over=FULL) if c.over == corpora[0] else c for c in claims]
   values = audit_formulas.values(logs)
   verdicts = audit_claims.judge(claims, values)
-  remarks = [*notes, *audit_claims.remarks(verdicts)]
+  notes = [*notes, *audit_claims.remarks(verdicts)]
   coverage = audit_coverage.examine(logs[0], protocol, split)
-  return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(remarks))
+  return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(notes))

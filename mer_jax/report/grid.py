@@ -173,7 +173,7 @@ class Results:
     result = self._results.get((system, dataset))
     return result.summary["pooled"] if result and result.summary else None
 
-  def _levels(self) -> str:
+  def _level(self) -> str:
     """The level of the intervals, "95 %"; "" where there is none."""
     every = (self._pooled(*key) for key in self._results)
     intervals = (pooled["interval"] for pooled in every if pooled)

@@ -12,6 +12,7 @@ from mer_jax.evaluation.predictions import Predictions, made, select
 from mer_jax.report import style
 
 _CLIPS = 8  # at most; two per class where there are fewer classes
+MISSED = 24  # misclassified clips at most
 _FRAMES = 8
 _MAPS = 3
 _WIDTH = 10  # inches
@@ -74,8 +75,37 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
   Returns:
     A PNG; None where `clips` holds none of the predicted clips.
   """
-  once = select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
-  shown = choose(clips, once)
+  once = _first_seed(predictions)
+  return _draw(clips, once, choose(clips, once))
+
+
+def draw_missed(clips: Clips, predictions: Predictions) -> bytes | None:
+  """Draws misclassified clips (of the first seed that has predictions), the surest errors first.
+
+  Frames of people are not drawn: the sample of `draw` shows as few of them as a reader needs.
+
+  Returns:
+    A PNG of at most `MISSED` strips; None where there is no such clip, or `clips` show people.
+  """
+  if clips.channels != FLOW_MAPS and not np.all(clips.synthetic):
+    return None
+  once = _first_seed(predictions)
+  where = {clips.name(n): n for n in range(len(clips))}
+  missed = np.flatnonzero(made(once) & (once.prediction != once.label))
+  surest = np.argsort(-once.probabilities[missed, once.prediction[missed]], kind="stable")
+  keys = [
+    ("/".join((once.dataset[row], once.subject[row], once.clip[row])), int(row))
+    for row in missed[surest]
+  ]
+  return _draw(clips, once, [(where[key], row) for key, row in keys if key in where][:MISSED])
+
+
+def _first_seed(predictions: Predictions) -> Predictions:
+  """The predictions of the first seed that has any."""
+  return select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
+
+
+def _draw(clips: Clips, once: Predictions, shown: list[tuple[int, int]]) -> bytes | None:
   if not shown:
     return None
   strips = [_tiles(clips, n) for n, _ in shown]
