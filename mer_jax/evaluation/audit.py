@@ -22,6 +22,7 @@ from mer_jax.evaluation.audit_coverage import Coverage
 from mer_jax.evaluation.audit_formulas import FULL, Value
 from mer_jax.evaluation.megc_log import Log
 from mer_jax.evaluation.predictions import made, read_csv, select
+from mer_jax.protocols import completeness
 
 COVERAGE_WRONG, CLAIM_UNEXPLAINED, CLAIM_MISNAMED = 8, 9, 10
 
@@ -90,9 +91,19 @@ def audit(
     if any(len(logs) > 1 for _, logs, _ in read):
       raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
     parts = [logs[0] for _, logs, _ in read]
-    notes = list(dict.fromkeys(note for *_, own in read for note in own))
+    notes = _pooled_notes(read)
     read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], notes)]
   return [_audit(name, logs, notes, protocol, claims, split) for name, logs, notes in read]
+
+
+def _pooled_notes(read: Sequence[tuple[str, list[Log], list[str]]]) -> list[str]:
+  """What has to be said about logs together; that all clips are drawn only where they are."""
+  notes = list(dict.fromkeys(note for *_, own in read for note in own))
+  drawn = [name for name, _, own in read if completeness.SYNTHETIC_REMARK in own]
+  if 0 < len(drawn) < len(read):
+    notes.remove(completeness.SYNTHETIC_REMARK)
+    notes.append(f"Drawn and recorded clips are mixed: those of {', '.join(drawn)} are synthetic.")
+  return notes
 
 
 def _read(
@@ -165,5 +176,6 @@ def _audit(
   values = audit_formulas.values(logs)
   verdicts = audit_claims.judge(claims, values)
   notes = [*notes, *audit_claims.remarks(verdicts)]
-  coverage = audit_coverage.examine(logs[0], protocol, split)
+  drawn = completeness.SYNTHETIC_REMARK in notes
+  coverage = audit_coverage.examine(logs[0], protocol, split, drawn=drawn)
   return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(notes))

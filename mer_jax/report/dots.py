@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from mer_jax.report import style
 
-_LINE = 0.27  # inches
+_LINE = 0.3  # inches
+_BELOW = 0.22  # single seeds below the line of their mean, in lines
 _LONGEST = 48  # letters of a name
 
 
@@ -42,7 +43,7 @@ def draw(lines: Sequence[Line], level: str = "") -> bytes:
   """Draws one panel per score, one line per run, from top to bottom in the order given.
 
   A full dot is the mean, the thin line through it its interval, the thick one a standard deviation
-  over the seeds to either side; pale dots are single seeds. A run with a remark has a hollow dot
+  over the seeds to either side; pale dots below it are single seeds. A run with a remark has a hollow dot
   and the remark beside its name. Dashes are the majority class.
 
   Args:
@@ -90,9 +91,9 @@ def _panel(axes: Axes, scores: Sequence[Score | None], lines: Sequence[Line], le
   label = "mean, thick line: std over seeds" if several else "score"
   axes.plot([], [], "o", color=style.BLUE, ms=6, label=label)
   if several:
-    seeds = [(value, place) for place, score in known for value in score.seeds]
+    seeds = [(value, place + _BELOW) for place, score in known for value in score.seeds]
     axes.plot(
-      *zip(*seeds, strict=True), "o", color=style.BLUE, alpha=0.3, ms=3.5, mew=0, label="one seed"
+      *zip(*seeds, strict=True), "o", color=style.BLUE, alpha=0.45, ms=3.5, mew=0, label="one seed"
     )
   if any(lines[place].remark for place, _ in known):
     axes.plot([], [], "o", color=style.BLUE, ms=6, mfc="white", label="with a gap")

@@ -79,25 +79,39 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
   return _draw(clips, once, choose(clips, once))
 
 
-def draw_missed(clips: Clips, predictions: Predictions) -> bytes | None:
-  """Draws misclassified clips (of the first seed that has predictions), the surest errors first.
+def choose_missed(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
+  """The misclassified clips, the surest errors first; none where `clips` show people.
 
-  Frames of people are not drawn: the sample of `draw` shows as few of them as a reader needs.
+  Of people, `choose` shows as few as a reader needs; clips of which some are drawn count as people.
+
+  Args:
+    clips: the clips of the run, in any order; may lack some that were predicted.
+    predictions: of one seed.
 
   Returns:
-    A PNG of at most `MISSED` strips; None where there is no such clip, or `clips` show people.
+    Pairs (index into clips, row of predictions), at most `MISSED`.
   """
   if clips.channels != FLOW_MAPS and not np.all(clips.synthetic):
-    return None
-  once = _first_seed(predictions)
+    return []
   where = {clips.name(n): n for n in range(len(clips))}
-  missed = np.flatnonzero(made(once) & (once.prediction != once.label))
-  surest = np.argsort(-once.probabilities[missed, once.prediction[missed]], kind="stable")
-  keys = [
-    ("/".join((once.dataset[row], once.subject[row], once.clip[row])), int(row))
-    for row in missed[surest]
-  ]
-  return _draw(clips, once, [(where[key], row) for key, row in keys if key in where][:MISSED])
+  missed = np.flatnonzero(made(predictions) & (predictions.prediction != predictions.label))
+  surest = np.argsort(
+    -predictions.probabilities[missed, predictions.prediction[missed]], kind="stable"
+  )
+  keys = zip(predictions.dataset, predictions.subject, predictions.clip, strict=True)
+  names = ["/".join(key) for key in keys]
+  rows = [row for row in missed[surest].tolist() if names[row] in where]
+  return [(where[names[row]], row) for row in rows[:MISSED]]
+
+
+def draw_missed(clips: Clips, predictions: Predictions) -> bytes | None:
+  """Draws what `choose_missed` chooses of the first seed that has any prediction, as `draw` does.
+
+  Returns:
+    A PNG; None where there is no such clip.
+  """
+  once = _first_seed(predictions)
+  return _draw(clips, once, choose_missed(clips, once))
 
 
 def _first_seed(predictions: Predictions) -> Predictions:
