@@ -43,8 +43,8 @@ def draw(lines: Sequence[Line], level: str = "") -> bytes:
   """Draws one panel per score, one line per run, from top to bottom in the order given.
 
   A full dot is the mean, the thin line through it its interval, the thick one a standard deviation
-  over the seeds to either side; pale dots below it are single seeds. A run with a remark has a hollow dot
-  and the remark beside its name. Dashes are the majority class.
+  over the seeds to either side; pale dots below are single seeds. A run with a remark has a hollow
+  dot and the remark beside its name. Dashes are the majority class.
 
   Args:
     lines: at least one.
