@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import data_builders
 from data_builders import build_report
@@ -16,7 +16,7 @@ from data_builders.annotate import CROPS
 from data_builders.build_report import BuildReport
 from mer_jax import errors
 from mer_jax.errors import ConfigError, DataError
-from mer_jax.runtime import command_line
+from mer_jax.runtime import atomic, command_line
 
 EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
 # What the builders call their configs; asking them takes seconds.
@@ -79,8 +79,30 @@ def build(
     DataError: the corpus is absent, damaged or (if strict) in need of repair, or the data already
       there come from other files or other options; then nothing was written.
   """
-  manual_dir = pathlib.Path(manual_dir).expanduser()
-  data_dir = pathlib.Path(data_dir).expanduser()
+  with _temporary_files_removed():
+    return _build(
+      dataset,
+      pathlib.Path(manual_dir).expanduser(),
+      pathlib.Path(data_dir).expanduser(),
+      config,
+      strict=strict,
+      overwrite=overwrite,
+      sheet=sheet,
+      crop=crop,
+    )
+
+
+def _build(
+  dataset: str,
+  manual_dir: pathlib.Path,
+  data_dir: pathlib.Path,
+  config: str | None,
+  *,
+  strict: bool,
+  overwrite: bool,
+  sheet: str | os.PathLike[str] | None,
+  crop: str,
+) -> tuple[BuildReport, pathlib.Path, bool]:
   builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
   builder.sheet = pathlib.Path(sheet).expanduser() if sheet else None
   builder.crop = crop
@@ -93,6 +115,21 @@ def build(
     return _prepare(builder, manual_dir, data_dir, folder), folder, False
   except OSError as error:
     raise DataError(f"The data cannot be written to {folder}: {error}") from error
+
+
+@contextlib.contextmanager
+def _temporary_files_removed() -> Iterator[None]:
+  """Within this, temporary files lie in a folder that is removed at the end.
+
+  TFDS makes a folder for every builder that it constructs, and removes none.
+  """
+  before = tempfile.tempdir
+  with tempfile.TemporaryDirectory(prefix="mer_jax-build-") as folder:
+    tempfile.tempdir = folder
+    try:
+      yield
+    finally:
+      tempfile.tempdir = before
 
 
 def _parser() -> command_line.Parser:
@@ -160,8 +197,10 @@ def _prepare(
 
   new_folders = _missing(folder.parent)
   folder.parent.mkdir(parents=True, exist_ok=True)
+  _remove_abandoned(data_dir)
   try:
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".building-") as scratch:
+    prefix = atomic.temporary_prefix("building")
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as scratch:
       fresh = type(builder)(data_dir=scratch, config=builder.builder_config.name)
       fresh.sheet, fresh.crop, fresh.strict = builder.sheet, builder.crop, builder.strict
       with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes it does not know
@@ -180,6 +219,13 @@ def _prepare(
       with contextlib.suppress(OSError):  # not empty: another build is at work in it
         new.rmdir()
     raise
+
+
+def _remove_abandoned(data_dir: pathlib.Path) -> None:
+  """Removes what builds left that were killed before they could."""
+  for scratch in data_dir.glob(".building.tmp-*"):
+    if atomic.is_abandoned(scratch):
+      shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _swap(new: pathlib.Path, folder: pathlib.Path, aside: pathlib.Path) -> None:

@@ -42,7 +42,11 @@ def run(options: argparse.Namespace) -> int:
   )
   print("\n\n".join(map(report.console, audits)))
   if options.workdir:
-    report.write(pathlib.Path(options.workdir).expanduser(), audits)
+    from mer_jax.report import audit_page
+
+    folder = pathlib.Path(options.workdir).expanduser()
+    report.write(folder, audits)
+    print(f"\nAudit {audit_page.write(folder, audits)}")
   return min((each.exit_code for each in audits if each.exit_code), default=0)
 
 
@@ -55,7 +59,7 @@ def parser() -> command_line.Parser:
   add("logs", nargs="+", metavar="LOG", help="a log, a predictions.csv, or a workdir")
   add("--protocol", default="megc2019", help="what they claim to have followed; default megc2019")
   add("--claimed", default="", help="numbers to look for: uf1=.7353,casme2.uar=86.86%%")
-  add("--workdir", metavar="DIR", help="folder for audit.json and audit.csv; default: only print")
+  add("--workdir", metavar="DIR", help="folder for audit.html, .json and .csv; default: only print")
   add("--data_dir", metavar="DIR", help="prepared corpora, to compare clip by clip")
   add("--builder_config", default="frames48", help="their config; default frames48")
   add(

@@ -9,12 +9,20 @@ import numpy as np
 
 from mer_jax import protocols
 from mer_jax.errors import ConfigError, DataError, unknown
-from mer_jax.evaluation import audit_claims, audit_coverage, audit_formulas, folds, megc_log
+from mer_jax.evaluation import (
+  audit_claims,
+  audit_coverage,
+  audit_formulas,
+  folds,
+  megc_log,
+  remarks,
+)
 from mer_jax.evaluation.audit_claims import Verdict
 from mer_jax.evaluation.audit_coverage import Coverage
 from mer_jax.evaluation.audit_formulas import FULL, Value
 from mer_jax.evaluation.megc_log import Log
 from mer_jax.evaluation.predictions import made, read_csv, select
+from mer_jax.protocols import completeness
 
 COVERAGE_WRONG, CLAIM_UNEXPLAINED, CLAIM_MISNAMED = 8, 9, 10
 
@@ -83,9 +91,19 @@ def audit(
     if any(len(logs) > 1 for _, logs, _ in read):
       raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
     parts = [logs[0] for _, logs, _ in read]
-    remarks = [remark for *_, notes in read for remark in notes]
-    read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], remarks)]
+    notes = _pooled_notes(read)
+    read = [(" + ".join(name for name, *_ in read), [megc_log.pooled(parts)], notes)]
   return [_audit(name, logs, notes, protocol, claims, split) for name, logs, notes in read]
+
+
+def _pooled_notes(read: Sequence[tuple[str, list[Log], list[str]]]) -> list[str]:
+  """What has to be said about logs together; that all clips are drawn only where they are."""
+  notes = list(dict.fromkeys(note for *_, own in read for note in own))
+  drawn = [name for name, _, own in read if completeness.SYNTHETIC_REMARK in own]
+  if 0 < len(drawn) < len(read):
+    notes.remove(completeness.SYNTHETIC_REMARK)
+    notes.append(f"Drawn and recorded clips are mixed: those of {', '.join(drawn)} are synthetic.")
+  return notes
 
 
 def _read(
@@ -94,6 +112,7 @@ def _read(
   """The log of every seed, and what has to be said about them."""
   path = path.expanduser()
   path = path / "predictions.csv" if path.is_dir() else path
+  drawn = remarks.synthetic(path)
   if not _is_csv(path):
     if split is not None:
       names = split.class_names
@@ -105,14 +124,14 @@ def _read(
         " clips. Give --data_dir, or predictions.csv."
       )
     log = megc_log.read_megc_log(path, names)
-    return [log], list(log.remarks)
+    return [log], [*([drawn] if drawn else []), *log.remarks]
   predictions = read_csv(path)
   predicted = made(predictions)
   if not predicted.any():
     raise DataError(f"No clip in {path} has a prediction, so there is nothing to audit.")
-  notes = [f"{int((~predicted).sum())} rows without a prediction are left out."] * (
-    not predicted.all()
-  )
+  notes = [drawn] if drawn else []
+  if not predicted.all():
+    notes.append(f"{int((~predicted).sum())} rows without a prediction are left out.")
   if folds.held_out(predictions.dataset, predictions.subject, predictions.fold) != folds.SUBJECT:
     notes.append(
       "Its folds are no subjects; those of a log are: a mean over folds is one over subjects here."
@@ -156,6 +175,7 @@ def _audit(
     claims = [c._replace(over=FULL) if c.over == corpora[0] else c for c in claims]
   values = audit_formulas.values(logs)
   verdicts = audit_claims.judge(claims, values)
-  remarks = [*notes, *audit_claims.remarks(verdicts)]
-  coverage = audit_coverage.examine(logs[0], protocol, split)
-  return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(remarks))
+  notes = [*notes, *audit_claims.remarks(verdicts)]
+  drawn = completeness.SYNTHETIC_REMARK in notes
+  coverage = audit_coverage.examine(logs[0], protocol, split, drawn=drawn)
+  return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(notes))

@@ -41,7 +41,9 @@ class Coverage(NamedTuple):
   remarks: tuple[str, ...]
 
 
-def examine(log: Log, protocol: str, split: Split | None = None) -> Coverage:
+def examine(
+  log: Log, protocol: str, split: Split | None = None, *, drawn: bool = False
+) -> Coverage:
   """Compares the clips of a log with those of a protocol.
 
   The official lists are not shipped. Without the corpora, what a log's names say themselves is
@@ -51,13 +53,15 @@ def examine(log: Log, protocol: str, split: Split | None = None) -> Coverage:
     log: the log.
     protocol: a key of mer_jax.protocols.PROTOCOLS.
     split: the protocol carried out on the prepared corpora; None without them.
+    drawn: whether the log is known to be about synthetic clips, of which nothing official holds.
+      Those of a synthetic `split` are so in any case.
 
   Raises:
     DataError: the classes of log and split differ.
   """
-  problems = [*_names(log), *_doubled(log), *_contradictions(log, protocol)]
+  drawn = drawn or (split is not None and bool(np.all(split.clips.synthetic)))
+  problems = [*_names(log), *_doubled(log), *_contradictions(log, protocol, drawn)]
   remarks = []
-  drawn = split is not None and bool(np.all(split.clips.synthetic))
   if protocol in OFFICIAL and not drawn:
     listed, notes = _official(log, protocol)
     problems, remarks = problems + listed, remarks + notes
@@ -109,7 +113,7 @@ def _doubled(log: Log) -> list[Problem]:
   return [Problem("doubled", text, tuple(twice))] if twice else []
 
 
-def _contradictions(log: Log, protocol: str) -> list[Problem]:
+def _contradictions(log: Log, protocol: str, drawn: bool) -> list[Problem]:
   """What the names of clips say about themselves and the log does not."""
   subject, label, left_out = [], [], []
   three = protocol in ("megc2019", "three_class") and log.class_names == CLASS_NAMES
@@ -119,7 +123,7 @@ def _contradictions(log: Log, protocol: str) -> list[Problem]:
       subject.append(f"{_at(log, n)}, whose name says {name.subject}")
     if three and name.emotion and name.emotion != CLASS_NAMES[log.label[n]]:
       label.append(f"{_at(log, n)}: {CLASS_NAMES[log.label[n]]}, whose name says {name.emotion}")
-    if three and key in LEFT_OUT_CLIPS:
+    if three and key in LEFT_OUT_CLIPS and not drawn:
       left_out.append(f"{_at(log, n)}: {LEFT_OUT_CLIPS[key]}")
   return [
     Problem(kind, f"{len(clips)} clips {text}", tuple(clips))

@@ -1,6 +1,6 @@
 """Every number that papers are known to print about a log, each with the formula it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -47,10 +47,14 @@ def values(logs: Sequence[Log]) -> list[Value]:
 
   Of several seeds, each seed's own pooled scores follow, named by the place of its log from 1.
   """
-  tables = [_of_one(log) for log in logs]
+  # Where one seed lacks a class, what skipping it gives is asked of all of them.
+  skipping = {over for log in logs for over in scopes(log) if _lacks_a_class(confusion(log, over))}
+  tables = [_of_one(log, skipping) for log in logs]
+  by_formula = [{(row.over, row.formula): row for row in table} for table in tables]
   means = [
-    Value(rows[0].over, rows[0].formula, float(np.mean([row.value for row in rows])), rows[0].names)
-    for rows in zip(*tables, strict=True)
+    row._replace(value=float(np.mean([rows[key].value for rows in by_formula])))
+    for key, row in by_formula[0].items()
+    if all(key in rows for rows in by_formula)  # a seed may lack a corpus
   ]
   if len(tables) == 1:
     return means
@@ -88,10 +92,14 @@ def official(confusion: np.ndarray) -> dict[str, float]:
   }
 
 
-def _of_one(log: Log) -> list[Value]:
+def _lacks_a_class(counts: np.ndarray) -> bool:
+  return bool((counts.sum(axis=1) == 0).any() or (counts.sum(axis=0) == 0).any())
+
+
+def _of_one(log: Log, skipping: Set[str]) -> list[Value]:
   table = []
   for over in scopes(log):
-    table += _pooled(over, confusion(log, over)) + _fold_means(over, log)
+    table += _pooled(over, confusion(log, over), over in skipping) + _fold_means(over, log)
   corpora = scopes(log)[1:]
   if corpora:
     each = [official(confusion(log, corpus)) for corpus in corpora]
@@ -102,7 +110,7 @@ def _of_one(log: Log) -> list[Value]:
   return table
 
 
-def _pooled(over: str, counts: np.ndarray) -> list[Value]:
+def _pooled(over: str, counts: np.ndarray, skipping: bool) -> list[Value]:
   scores = official(counts)
   by_class = single_class.per_class(counts)
   share = by_class.support / counts.sum()
@@ -118,7 +126,7 @@ def _pooled(over: str, counts: np.ndarray) -> list[Value]:
   table.append(Value(over, "pooled weighted precision", float(share @ by_class.precision)))
   harmonic = 2 * precision * recall / max(precision + recall, 1e-300)
   table.append(Value(over, "harmonic mean of macro precision and macro recall", harmonic))
-  if (by_class.support == 0).any() or (counts.sum(axis=0) == 0).any():
+  if skipping:
     table += [
       Value(over, f"pooled {long}, absent class skipped", present[name])
       for name, long in _LONG.items()

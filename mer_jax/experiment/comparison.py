@@ -13,6 +13,7 @@ from mer_jax.errors import ConfigError, DataError
 from mer_jax.evaluation import common_clips, folds, intervals, paired, permutation
 from mer_jax.evaluation.clip_table import ClipTable, by_subject, clip_table, rows
 from mer_jax.evaluation.predictions import read_csv
+from mer_jax.experiment import run_differences
 from mer_jax.report import score_table
 from mer_jax.targets import single_class
 from mer_jax.targets.single_class import NO_PREDICTION
@@ -47,7 +48,9 @@ def compare(
     `scores` (name -> mean, std over its seeds or None, interval or None); `chance` (see
     `permutation.chance`) or None. comparisons: for each a and b, names of runs; what
     `paired.difference` returns, of b minus a, each p beside `p_holm`, corrected for the number of
-    comparisons. remarks: sentences that a reader must know.
+    comparisons, and `changed`, the clips that changed sides (run_differences.changed_sides).
+    config: which fields differ (run_differences.config_fields). remarks: sentences that a reader
+    must know.
 
   Raises:
     ConfigError: an option is out of range.
@@ -75,7 +78,11 @@ def compare(
     "subjects": len(by_subject(first).dataset),
     "runs": scored,
     "comparisons": comparisons,
-    "remarks": _remarks(names, complete, tables, comparisons),
+    "config": run_differences.config_fields(names, files),
+    "remarks": [
+      *run_differences.warnings(names, files),
+      *_remarks(names, complete, tables, comparisons),
+    ],
   }
 
 
@@ -172,7 +179,13 @@ def _comparisons(
     result = paired.difference(tables[a], tables[b], level)
     scores = {key: result["scores"][key] for key in score_table.HEADLINE}
     pairs_compared.append(
-      {"a": names[a], "b": names[b], "scores": scores, "mcnemar": result["mcnemar"]}
+      {
+        "a": names[a],
+        "b": names[b],
+        "scores": scores,
+        "mcnemar": result["mcnemar"],
+        "changed": run_differences.changed_sides(tables[a], tables[b]),
+      }
     )
   for key in score_table.HEADLINE:
     _correct([pair["scores"][key] for pair in pairs_compared])

@@ -15,6 +15,7 @@ import mer_jax
 from mer_jax import evaluation, inputs, protocols
 from mer_jax import report as reports
 from mer_jax.errors import DataError, TrainingError
+from mer_jax.evaluation import remarks
 from mer_jax.evaluation.predictions import order, select
 from mer_jax.experiment import data, settings, sources, sweep, trainer, workdir
 from mer_jax.experiment.selection.options import INNER, LEAKY
@@ -120,6 +121,7 @@ def write_results(
   summary = evaluation.summarise(predictions)
   evaluation.write_json(folder / "metrics.json", summary)
   evaluation.write_megc_logs(folder, predictions)
+  remarks.write(folder, split.remarks)
   if config.selection.name == LEAKY:
     write_leaky(folder, config, split, seeds, by_clip)
   from mer_jax.experiment.selection import section  # draws
@@ -129,6 +131,7 @@ def write_results(
     clips=split.clips,
     remarks=split.remarks,
     sections=section.sections(folder, predictions, summary),
+    defaults=settings.to_json(settings.default()),
   )
   emit(reports.console(summary, split.class_names, split.remarks))
   if selection := section.console(folder, summary):

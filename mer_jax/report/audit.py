@@ -1,4 +1,4 @@
-"""What an audit found, as text, as audit.json and as audit.csv."""
+"""What an audit found, as text, as audit.json and as audit.csv; what the page shows of it."""
 
 import csv
 import io
@@ -24,23 +24,37 @@ _SCORES = ("accuracy", "precision", "uar", "uf1", "weighted_f1")
 def console(audit: Audit) -> str:
   """What was found, as lines of plain text."""
   log, claims = audit.logs[0], [_claim_text(verdict) for verdict in audit.verdicts]
-  seeds = f", {len(audit.logs)} seeds (scores are means over them)" if len(audit.logs) > 1 else ""
-  subjects = len(set(zip(log.dataset.tolist(), log.subject.tolist(), strict=True)))
-  heading = f"{audit.name}: {len(log.clip)} clips, {subjects} subjects{seeds}"
   problems = [
     f"WRONG: {problem.text}{': ' * bool(problem.clips)}{_some(problem.clips)}."
     for problem in audit.coverage.problems
   ]
   verdict = [] if problems else ["Clips: nothing is wrong, as far as was checked."]
   sections = [
-    heading,
+    heading(audit),
     "\n".join([*problems, *verdict, *(f"Clips: {remark}" for remark in audit.coverage.remarks)]),
     score_table.aligned(_score_rows(audit)),
-    *(score_table.aligned(_confusion_rows(audit, over)) for over in audit_formulas.scopes(log)),
+    *(score_table.aligned(confusion_rows(audit, over)) for over in audit_formulas.scopes(log)),
     *(["\n".join(claims)] if claims else []),
     "\n".join(f"Note: {remark}" for remark in audit.remarks),
   ]
   return "\n\n".join(section for section in sections if section)
+
+
+def heading(audit: Audit) -> str:
+  """What was audited: "ststnet.log: 442 clips, 68 subjects"."""
+  log = audit.logs[0]
+  seeds = f", {len(audit.logs)} seeds (scores are means over them)" if len(audit.logs) > 1 else ""
+  subjects = len(set(zip(log.dataset.tolist(), log.subject.tolist(), strict=True)))
+  return f"{audit.name}: {len(log.clip)} clips, {subjects} subjects{seeds}"
+
+
+def claim_cells(verdict: Verdict) -> dict[str, str]:
+  """A claim for a table: its text, the verdict, its own formula with the value, what gives it."""
+  claim = verdict.claim
+  own = f"{audit_formulas.OFFICIAL[claim.name]} {_number(verdict.value, claim.decimals)}"
+  right = verdict.verdict == audit_claims.RIGHT
+  by = "its own formula" if right else _some(_sources(verdict), " or ") or "no formula tried"
+  return {"text": claim.text, "verdict": verdict.verdict, "own": own, "by": by}
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
@@ -96,7 +110,8 @@ def _score_rows(audit: Audit) -> list[list[str]]:
   return rows
 
 
-def _confusion_rows(audit: Audit, over: str) -> list[list[str]]:
+def confusion_rows(audit: Audit, over: str) -> list[list[str]]:
+  """The counts over `FULL` or a corpus, with a head that says so; summed over the seeds."""
   names = audit.logs[0].class_names
   counts = _confusion(audit, over)
   return [
@@ -116,11 +131,16 @@ def _claim_text(verdict: Verdict) -> str:
     return f"RIGHT: {claim.text}: {gives}."
   if verdict.verdict == audit_claims.UNEXPLAINED:
     return f"UNEXPLAINED: {claim.text}: {gives}, and no formula tried gives the claim."
-  by = [
-    value.formula + (f" of {value.over}" if value.over != claim.over else "")
+  by = _some(_sources(verdict), " or the ")
+  return f"MISNAMED: {claim.text}: it is the {by}; {gives}."
+
+
+def _sources(verdict: Verdict) -> list[str]:
+  """The formulas that give a claim, with the clips they are over where those are others."""
+  return [
+    value.formula + (f" of {value.over}" if value.over != verdict.claim.over else "")
     for value in verdict.produced_by
   ]
-  return f"MISNAMED: {claim.text}: it is the {_some(by, ' or the ')}; {gives}."
 
 
 def _is_met_by(verdict: Verdict, value: Value) -> bool:

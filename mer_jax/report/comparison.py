@@ -64,6 +64,47 @@ def differences(content: dict[str, Any]) -> list[list[str]]:
   return [["difference", "in", "by", f"{level} interval", "p", "p, Holm"], *lines] if lines else []
 
 
+def config_fields(content: dict[str, Any]) -> list[list[str]]:
+  """The config fields that differ between the runs; nothing where none does."""
+  lines = [
+    [entry["field"], *("–" if value is None else value for value in entry["values"])]
+    for entry in content["config"]["fields"]
+  ]
+  return [["field", *(run["name"] for run in content["runs"])], *lines] if lines else []
+
+
+def config_note(content: dict[str, Any]) -> str:
+  """What the table of config fields is over, or why there is none."""
+  absent, runs = content["config"]["absent"], content["runs"]
+  parts = []
+  if absent:
+    parts.append(f"There is no config.json to read beside the predictions of {', '.join(absent)}.")
+  if len(runs) - len(absent) > 1 and not content["config"]["fields"]:
+    others = "the others" if absent else "the runs"
+    parts.append(f"No field that decides what a run computes differs between {others}.")
+  return " ".join(parts)
+
+
+def changed_sides(pair: dict[str, Any]) -> list[list[str]]:
+  """The clips that only one run of a pair has right; nothing where there is none."""
+  names, keys = {"a": pair["a"], "b": pair["b"]}, ("dataset", "subject", "clip", "truth", "a", "b")
+  lines = [[*(entry[key] for key in keys), names[entry["right"]]] for entry in pair["changed"]]
+  head = ["dataset", "subject", "clip", "truth", *(f"{name} predicts" for name in names.values())]
+  return [[*head, "right"], *lines] if lines else []
+
+
+def changed_note(content: dict[str, Any], pair: dict[str, Any]) -> str:
+  """How many clips changed sides, and what that means with several seeds."""
+  right = [entry["right"] for entry in pair["changed"]]
+  text = (
+    f"{right.count('b')} clips are right in {pair['b']} and wrong in {pair['a']};"
+    f" {right.count('a')} the other way round."
+  )
+  if any(len(run["seeds"]) > 1 for run in content["runs"]):
+    text += " Of several seeds, more than half must agree; the numbers say how many predicted what."
+  return text
+
+
 def explanations(content: dict[str, Any]) -> list[str]:
   """What the numbers are, one or two sentences each."""
   level = score_table.percent(content["level"])

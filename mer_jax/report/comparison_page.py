@@ -13,11 +13,18 @@ from mer_jax.runtime import atomic
 
 
 class Section(NamedTuple):
-  """A table of the page, its first row the head, and the figure under it."""
+  """A table of the page, its first row the head, and the figure under it.
+
+  Attributes:
+    note: what stands above the table.
+    is_text: whether its columns are text, which may be long, and can be sorted.
+  """
 
   name: str
   rows: list[list[str]]
-  figure: Figure | None
+  figure: Figure | None = None
+  note: str = ""
+  is_text: bool = False
 
 
 def write(folder: str | os.PathLike[str], content: dict[str, Any]) -> pathlib.Path:
@@ -39,7 +46,8 @@ def write(folder: str | os.PathLike[str], content: dict[str, Any]) -> pathlib.Pa
   if rows := comparison.differences(content):
     sections.append(Section("Differences", rows, differences))
   if rows := comparison.chance(content):
-    sections.append(Section("Chance", rows, None))
+    sections.append(Section("Chance", rows))
+  sections += _what_differs(content)
   runs = content["runs"]
   page = template("comparison.html").render(
     title=f"{len(runs)} runs compared" if len(runs) > 1 else runs[0]["name"],
@@ -59,6 +67,19 @@ def write(folder: str | os.PathLike[str], content: dict[str, Any]) -> pathlib.Pa
   path = folder / "comparison.html"
   atomic.write_text(path, page)
   return path
+
+
+def _what_differs(content: dict[str, Any]) -> list[Section]:
+  """The sections on config fields and on single clips; none where there is one run."""
+  if len(content["runs"]) < 2:
+    return []
+  fields, note = comparison.config_fields(content), comparison.config_note(content)
+  sections = [Section("What differs in the configs", fields, note=note, is_text=True)]
+  for pair in content["comparisons"]:
+    name = f"Clips that changed sides: {pair['b']} and {pair['a']}"
+    rows, note = comparison.changed_sides(pair), comparison.changed_note(content, pair)
+    sections.append(Section(name, rows, note=note, is_text=True))
+  return sections
 
 
 def _scores_figure(content: dict[str, Any]) -> Figure:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from mer_jax.report import style
 
-_LINE = 0.27  # inches
+_LINE = 0.3  # inches
+_BELOW = 0.22  # single seeds below the line of their mean, in lines
 _LONGEST = 48  # letters of a name
 
 
@@ -20,12 +21,14 @@ class Score(NamedTuple):
     std: its standard deviation over the seeds; 0 with one seed.
     seeds: of each seed.
     majority: what naming the most frequent class gets.
+    interval: its ends; None where it has none.
   """
 
   mean: float
   std: float
   seeds: Sequence[float]
   majority: float
+  interval: Sequence[float] | None = None
 
 
 class Line(NamedTuple):
@@ -36,11 +39,16 @@ class Line(NamedTuple):
   remark: str
 
 
-def draw(lines: Sequence[Line]) -> bytes:
+def draw(lines: Sequence[Line], level: str = "") -> bytes:
   """Draws one panel per score, one line per run, from top to bottom in the order given.
 
-  A full dot is the mean, its whiskers one standard deviation, pale dots are single seeds; a run
-  with a remark has a hollow dot and the remark beside its name. Dashes are the majority class.
+  A full dot is the mean, the thin line through it its interval, the thick one a standard deviation
+  over the seeds to either side; pale dots below are single seeds. A run with a remark has a hollow
+  dot and the remark beside its name. Dashes are the majority class.
+
+  Args:
+    lines: at least one.
+    level: of the intervals, "95 %"; "" where there is none.
 
   Returns:
     A PNG.
@@ -51,7 +59,7 @@ def draw(lines: Sequence[Line]) -> bytes:
     figure = Figure(figsize=(10, height), layout="constrained")
     panels = figure.subplots(1, max(len(labels), 1), sharey=True, squeeze=False)[0]
     for label, axes in zip(labels, panels, strict=False):
-      _panel(axes, [line.scores[label] if line.scores else None for line in lines], lines)
+      _panel(axes, [line.scores[label] if line.scores else None for line in lines], lines, level)
       axes.set_title(label)
     panels[0].set_yticks(range(len(lines)), [_name(line) for line in lines], fontsize=8)
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
@@ -59,7 +67,7 @@ def draw(lines: Sequence[Line]) -> bytes:
       axes.tick_params(axis="y", length=0)
     if labels:
       handles, names = panels[0].get_legend_handles_labels()
-      figure.legend(handles, names, loc="outside lower right", ncols=4, fontsize=8)
+      figure.legend(handles, names, loc="outside lower right", ncols=5, fontsize=8)
     return style.png(figure)
 
 
@@ -74,22 +82,26 @@ def _name(line: Line) -> str:
   return f"{name} ({line.remark})" if line.remark else name
 
 
-def _panel(axes: Axes, scores: Sequence[Score | None], lines: Sequence[Line]) -> None:
+def _panel(axes: Axes, scores: Sequence[Score | None], lines: Sequence[Line], level: str) -> None:
   known = [(place, score) for place, score in enumerate(scores) if score is not None]
   for place in range(len(lines)):
     axes.axhline(place, color="#efefef", linewidth=0.8, zorder=0)
   several = any(len(score.seeds) > 1 for _, score in known)
   # Empty lines for the legend: it must not depend on what kind of dot comes first.
-  label = "mean, whiskers: std over seeds" if several else "score"
+  label = "mean, thick line: std over seeds" if several else "score"
   axes.plot([], [], "o", color=style.BLUE, ms=6, label=label)
   if several:
-    seeds = [(value, place) for place, score in known for value in score.seeds]
+    seeds = [(value, place + _BELOW) for place, score in known for value in score.seeds]
     axes.plot(
-      *zip(*seeds, strict=True), "o", color=style.BLUE, alpha=0.3, ms=3.5, mew=0, label="one seed"
+      *zip(*seeds, strict=True), "o", color=style.BLUE, alpha=0.45, ms=3.5, mew=0, label="one seed"
     )
   if any(lines[place].remark for place, _ in known):
     axes.plot([], [], "o", color=style.BLUE, ms=6, mfc="white", label="with a gap")
+  if level:
+    axes.plot([], [], "-", color=style.BLUE, linewidth=1, label=f"{level} interval over people")
   for place, score in known:
+    if score.interval is not None:
+      axes.plot(score.interval, [place, place], "-", color=style.BLUE, linewidth=1)
     axes.errorbar(
       score.mean,
       place,
@@ -98,7 +110,7 @@ def _panel(axes: Axes, scores: Sequence[Score | None], lines: Sequence[Line]) ->
       color=style.BLUE,
       markersize=6,
       markerfacecolor="white" if lines[place].remark else style.BLUE,
-      elinewidth=1.4,
+      elinewidth=3,
     )
   _majority(axes, known, len(lines))
   style.faint_grid(axes, "x")

@@ -9,13 +9,16 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mer_jax.report import grid_figure, score_table
+from mer_jax.report import grid_figure, ranges, score_table
+from mer_jax.report.grid_latex import tabular
 from mer_jax.report.published import Number, Published
 from mer_jax.report.templates import Figure, template
 from mer_jax.runtime import atomic
 
 DATASETS = {"casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
 COLUMNS = ("accuracy", "published", "UF1", "UAR", "time")
+# The score of each column, "" where it is none of this run.
+KEYS = ("accuracy", "", "uf1", "uar", "")
 TIMES = "Times include what a system computed from the clips first; later ones share that."
 
 
@@ -112,7 +115,7 @@ class Results:
       The path of results.html.
     """
     page = self._folder / "results.html"
-    picture = Figure(grid_figure.draw(self._panels()), self._alt())
+    picture = Figure(grid_figure.draw(self._panels(), self._level()), self._alt())
     atomic.write_bytes(self._folder / "figures" / "results.png", picture.png)
     atomic.write_text(self._folder / "results.csv", self._csv())
     content = {
@@ -128,35 +131,14 @@ class Results:
 
   def latex(self) -> str:
     """A tabular for LaTeX with the package booktabs; times are left out."""
-    shown = COLUMNS[:-1]
-    datasets = self._datasets
-    head = " & ".join(
-      rf"\multicolumn{{{len(shown)}}}{{c}}{{{DATASETS.get(d, _escaped(d))}}}" for d in datasets
-    )
-    names = " & ".join(" & ".join(shown) for _ in datasets)
-    rows = []
-    for system in self._systems:
-      cells = [c for d in datasets for c in self._cells(system, d)[: len(shown)]]
-      rows.append(" & ".join(map(_escaped, [self.label(system), *cells])) + r" \\")
-    majority = [c for d in datasets for c in self._majority(d)[1 : 1 + len(shown)]]
-    last = " & ".join(map(_escaped, ["majority class", *majority])) + r" \\"
-    notes = [f"% {remark}" for remark in self._remarks]
-    return "\n".join(
-      [
-        *notes,
-        rf"\begin{{tabular}}{{l{'r' * len(shown) * len(datasets)}}}",
-        r"\toprule",
-        rf" & {head} \\",
-        rf" & {names} \\",
-        r"\midrule",
-        *rows,
-        r"\midrule",
-        last,
-        r"\bottomrule",
-        r"\end{tabular}",
-        "",
-      ]
-    )
+    count = len(COLUMNS) - 1
+    groups = [DATASETS.get(dataset, dataset) for dataset in self._datasets]
+    rows = [
+      [self.label(system), *(c for d in self._datasets for c in self._cells(system, d)[:count])]
+      for system in self._systems
+    ]
+    majority = [c for d in self._datasets for c in self._majority(d)[1 : 1 + count]]
+    return tabular(groups, COLUMNS[:count], rows, ["majority class", *majority], self._remarks)
 
   def _label(self, system: str) -> tuple[str, str]:
     return self._published.rows.get(system, (system, "")) if self._published else (system, "")
@@ -180,6 +162,22 @@ class Results:
     )
     gap = " (gap)" if result.summary["missing"] else ""
     return [accuracy + gap, published, uf1, uar, duration(result.seconds)]
+
+  def _intervals(self, system: str, dataset: str) -> list[str]:
+    """The interval below each of `_cells`, ".448–.511"; "" where there is none."""
+    pooled = self._pooled(system, dataset) or {}
+    interval = pooled.get("interval") or {}
+    return [score_table.span(interval[key]) if key in interval else "" for key in KEYS]
+
+  def _pooled(self, system: str, dataset: str) -> dict[str, Any] | None:
+    result = self._results.get((system, dataset))
+    return result.summary["pooled"] if result and result.summary else None
+
+  def _level(self) -> str:
+    """The level of the intervals, "95 %"; "" where there is none."""
+    every = (self._pooled(*key) for key in self._results)
+    intervals = (pooled["interval"] for pooled in every if pooled)
+    return next((score_table.percent(i["level"]) for i in intervals if i), "")
 
   def _majority(self, dataset: str) -> list[str]:
     for system in self._systems:
@@ -244,8 +242,8 @@ class Results:
         result = self._results.get((system, dataset))
         page = result.folder / "report.html" if result else None
         link = page.relative_to(self._folder).as_posix() if page and page.is_file() else None
-        values = self._cells(system, dataset)
-        cells.append({"link": urllib.parse.quote(link) if link else None, "values": values})
+        pairs = zip(self._cells(system, dataset), self._intervals(system, dataset), strict=True)
+        cells.append({"link": urllib.parse.quote(link) if link else None, "values": list(pairs)})
       rows.append({"label": self._label(system), "cells": cells})
     return template("grid.html").render(
       title=f"{len(self._systems)} systems on {_count(len(self._datasets))}",
@@ -256,24 +254,14 @@ class Results:
       rows=rows,
       majority=[self._majority(dataset)[1:] for dataset in self._datasets],
       gaps=self.gaps(),
+      level=self._level(),
       picture=picture,
     )
 
   def _panels(self) -> list[grid_figure.Panel]:
     panels = []
     for dataset in self._datasets:
-      dots = []
-      for system in self._systems:
-        result, printed = self._results.get((system, dataset)), self._number(system, dataset)
-        pooled = result.summary["pooled"] if result and result.summary else None
-        dots.append(
-          grid_figure.Dot(
-            self.label(system),
-            pooled["accuracy"] if pooled else None,
-            pooled["uf1"] if pooled else None,
-            printed.accuracy if printed else None,
-          )
-        )
+      dots = [self._dot(system, dataset) for system in self._systems]
       summaries = [
         result.summary
         for (_, where), result in self._results.items()
@@ -282,6 +270,15 @@ class Results:
       majority = summaries[0]["majority"]["accuracy"] if summaries else None
       panels.append(grid_figure.Panel(DATASETS.get(dataset, dataset), dots, majority))
     return panels
+
+  def _dot(self, system: str, dataset: str) -> grid_figure.Dot:
+    pooled, printed = self._pooled(system, dataset), self._number(system, dataset)
+    interval = (pooled and pooled["interval"]) or {}
+    accuracy, uf1 = (
+      ranges.Range(pooled[key], interval.get(key)) if pooled else None
+      for key in ("accuracy", "uf1")
+    )
+    return grid_figure.Dot(self.label(system), accuracy, uf1, printed.accuracy if printed else None)
 
   def _alt(self) -> str:
     lines = [
@@ -305,8 +302,3 @@ def duration(seconds: float | None) -> str:
 
 def _count(corpora: int) -> str:
   return "one corpus" if corpora == 1 else f"{corpora} corpora"
-
-
-def _escaped(text: str) -> str:
-  special = {"&": r"\&", "%": r"\%", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$", "–": "--"}
-  return "".join(special.get(letter, letter) for letter in text)

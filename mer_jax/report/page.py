@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,16 @@ from mer_jax.clips import FLOW_MAPS, Clips
 from mer_jax.errors import WorkdirError
 from mer_jax.evaluation.predictions import Predictions, read_csv
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import confusion, curves, history, score_table, strips, subjects
+from mer_jax.report import (
+  clip_rows,
+  config_groups,
+  confusion,
+  curves,
+  history,
+  score_table,
+  strips,
+  subjects,
+)
 from mer_jax.report.templates import Figure, Section, flat, template
 from mer_jax.runtime import atomic
 
@@ -24,6 +33,7 @@ def write(
   remarks: Sequence[str] = (),
   title: str | None = None,
   sections: Sequence[Section] = (),
+  defaults: Mapping[str, Any] | None = None,
 ) -> pathlib.Path:
   """Writes `workdir/report.html` and `workdir/figures/*.png`, each atomically.
 
@@ -38,6 +48,7 @@ def write(
       clips have no prediction, where folds were stopped.
     title: what ran; by default the model of the config and the datasets.
     sections: further sections, behind those on training.
+    defaults: every config field with its default, to show first what differs; None: unknown.
 
   Returns:
     The path of report.html.
@@ -51,7 +62,7 @@ def write(
   summary = summarise(predictions)
   trained = history.read(workdir / "history.jsonl")
   reference = curves.prior(predictions, trained.subjects) if trained else None
-  config = _read_json(workdir / "config.json")
+  config, environment = (_read_json(workdir / f"{name}.json") for name in ("config", "environment"))
   figures = _figures(predictions, summary, clips, trained, reference)
   page = template("page.html").render(
     title=title or _title(config, summary),
@@ -68,14 +79,15 @@ def write(
     further_sections=sections,
     training_note=_training_note(trained, reference) if trained and reference else None,
     clips_note=_clips_note(clips) if clips is not None else None,
-    sections={
-      "Configuration": flat(config),
-      "Environment": [
-        (name, text)
-        for name, text in flat(_read_json(workdir / "environment.json"))
-        if not name.startswith("sources.")  # a digest for every file of the code
-      ],
-    },
+    clip_table=clip_rows.table(predictions),
+    text_columns=clip_rows.NAMES,
+    most_missed=strips.MISSED,
+    config=config_groups.groups(config, environment, defaults),
+    environment=[
+      (name, text)
+      for name, text in flat(environment)
+      if not name.startswith("sources.")  # a digest for every file of the code
+    ],
   )
   for section in sections:
     figures |= section.figures
@@ -110,10 +122,16 @@ def _figures(
   }
   if trained and reference:
     figures["curves"] = Figure(curves.draw(trained, reference), _curves_alt(trained))
-  strip = strips.draw(clips, predictions) if clips is not None else None
-  if strip:
-    alt = "Film strips of single clips, frames from onset over apex to offset."
-    figures["clips"] = Figure(strip, alt)
+  if clips is None:
+    return figures
+  for name, strip, what in (
+    ("clips", strips.draw(clips, predictions), "single clips"),
+    ("missed", strips.draw_missed(clips, predictions), "misclassified clips"),
+  ):
+    if strip:
+      figures[name] = Figure(
+        strip, f"Film strips of {what}, frames from onset over apex to offset."
+      )
   return figures
 
 
@@ -223,5 +241,6 @@ def _clips_note(clips: Clips) -> str:
     return f"{change} Drawn clips: no person is shown."
   return (
     f"{change} Frames of a licensed corpus show people; see what its licence allows before passing"
-    " this page on."
+    " this page on. No more of them are shown than this sample: strips of all misclassified clips"
+    " are for drawn clips and flow maps."
   )

@@ -12,6 +12,7 @@ from mer_jax.evaluation.predictions import Predictions, made, select
 from mer_jax.report import style
 
 _CLIPS = 8  # at most; two per class where there are fewer classes
+MISSED = 24  # misclassified clips at most
 _FRAMES = 8
 _MAPS = 3
 _WIDTH = 10  # inches
@@ -74,8 +75,51 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
   Returns:
     A PNG; None where `clips` holds none of the predicted clips.
   """
-  once = select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
-  shown = choose(clips, once)
+  once = _first_seed(predictions)
+  return _draw(clips, once, choose(clips, once))
+
+
+def choose_missed(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
+  """The misclassified clips, the surest errors first; none where `clips` show people.
+
+  Of people, `choose` shows as few as a reader needs; clips of which some are drawn count as people.
+
+  Args:
+    clips: the clips of the run, in any order; may lack some that were predicted.
+    predictions: of one seed.
+
+  Returns:
+    Pairs (index into clips, row of predictions), at most `MISSED`.
+  """
+  if clips.channels != FLOW_MAPS and not np.all(clips.synthetic):
+    return []
+  where = {clips.name(n): n for n in range(len(clips))}
+  missed = np.flatnonzero(made(predictions) & (predictions.prediction != predictions.label))
+  surest = np.argsort(
+    -predictions.probabilities[missed, predictions.prediction[missed]], kind="stable"
+  )
+  keys = zip(predictions.dataset, predictions.subject, predictions.clip, strict=True)
+  names = ["/".join(key) for key in keys]
+  rows = [row for row in missed[surest].tolist() if names[row] in where]
+  return [(where[names[row]], row) for row in rows[:MISSED]]
+
+
+def draw_missed(clips: Clips, predictions: Predictions) -> bytes | None:
+  """Draws what `choose_missed` chooses of the first seed that has any prediction, as `draw` does.
+
+  Returns:
+    A PNG; None where there is no such clip.
+  """
+  once = _first_seed(predictions)
+  return _draw(clips, once, choose_missed(clips, once))
+
+
+def _first_seed(predictions: Predictions) -> Predictions:
+  """The predictions of the first seed that has any."""
+  return select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
+
+
+def _draw(clips: Clips, once: Predictions, shown: list[tuple[int, int]]) -> bytes | None:
   if not shown:
     return None
   strips = [_tiles(clips, n) for n, _ in shown]

@@ -57,7 +57,7 @@ def write(
   """
   folder = pathlib.Path(folder)
   remarks = [*_remarks(runs), *remarks]
-  picture = Figure(dots.draw(_lines(runs)), _alt(runs))
+  picture = Figure(dots.draw(_lines(runs), _level(runs)), _alt(runs))
   shared, own = _configs(runs)
   page = template("variants.html").render(
     title=f"{len(runs)} runs compared",
@@ -156,6 +156,7 @@ def _lines(runs: Sequence[Run]) -> list[dots.Line]:
         pooled["std"][key] if pooled["std"] else 0.0,
         [seed[key] for seed in seeds],
         run.summary["majority"][key],
+        pooled["interval"][key] if pooled["interval"] else None,
       )
       for key, label in SCORES.items()
     }

@@ -73,7 +73,7 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> WorkdirError
 def temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """A fresh name in the folder of `path`, with its suffix; removed if still there at the end."""
   handle, name = tempfile.mkstemp(
-    dir=path.parent, prefix=f".{path.stem}.tmp-{_HOST}-{os.getpid()}-", suffix=path.suffix
+    dir=path.parent, prefix=temporary_prefix(path.stem), suffix=path.suffix
   )
   os.close(handle)
   # mkstemp makes files only their owner can read; results are meant to be shared.
@@ -83,6 +83,11 @@ def temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     yield temporary
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def temporary_prefix(stem: str) -> str:
+  """How the name of a temporary file or folder of this process begins, see `is_abandoned`."""
+  return f".{stem}.tmp-{_HOST}-{os.getpid()}-"
 
 
 def is_abandoned(path: pathlib.Path) -> bool:

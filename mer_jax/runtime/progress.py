@@ -1,6 +1,8 @@
 """One progress bar for everything that takes long: an ETA where someone watches, else silence."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 
 # Not tqdm.auto: its notebook form warns where ipywidgets is absent, and the text form works there.
 from tqdm import tqdm
@@ -31,3 +33,13 @@ def progress(
     file=sys.stderr,
     dynamic_ncols=True,
   )
+
+
+@contextlib.contextmanager
+def saying(bar: tqdm, text: str) -> Iterator[None]:
+  """While inside, `text` stands behind `bar`: nothing counts up meanwhile. "" changes nothing."""
+  if text:
+    bar.set_postfix_str(text)
+  yield
+  if text:
+    bar.set_postfix_str("")

@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax.errors import Interrupted
 from mer_jax.runtime import distributed, interrupts
-from mer_jax.runtime.progress import progress
+from mer_jax.runtime.progress import progress, saying
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
@@ -84,7 +84,8 @@ def train(
   """
   layout = program.layout
   per_epoch = steps_per_epoch(len(program.data.labels), program.recipe.batch_size)
-  epoch, state = checkpoints.restore(program.init, layout)
+  began, state = checkpoints.restore(program.init, layout)
+  epoch = began
   if distributed.is_main():
     history.rewind(epoch)
     if recorder:
@@ -115,8 +116,11 @@ def train(
       until = min(_next_multiple(epoch, plan.chunk_epochs), plan.epochs)
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
-        state, sums = finish(program.train(state, *span))
-      snapshot = program.predict(state) if until in due else None
+        # A program is compiled by its first call, which then returns before it has run.
+        with saying(bar, "compiling" if epoch == began else ""):
+          state, sums = finish(program.train(state, *span))
+      with saying(bar, "compiling" if until in due and due.isdisjoint(range(began, until)) else ""):
+        snapshot = program.predict(state) if until in due else None
       log(pending)
       pending = Chunk(epoch, until, sums, snapshot)
       last = until == plan.epochs or distributed.largest(request.signal) > 0

@@ -1,10 +1,12 @@
 """The command and what it leaves behind: all of the data and a report, or nothing at all."""
 
+import contextlib
 import json
 import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from corpus_trees import CASME2_HEADER, casme2, casme2_rows, samm, smic, workbook
 
 import data_builders
-from data_builders import build, build_report, schema
+from data_builders import build, build_report, clip_builder, schema
 from mer_jax.clips import PER_CLIP_FIELDS, load_prepared
 from mer_jax.errors import ConfigError, DataError
 
@@ -229,6 +231,60 @@ def test_failed_build_leaves_what_was_there(tmp_path, capsys):
   assert "no column 'Estimated Emotion'" in err
   assert "Traceback" not in err
   assert list(data.rglob("*")) == [data / "mine.txt"]
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> pathlib.Path:
+  """An empty folder in which temporary files and folders lie."""
+  folder = tmp_path / "temporary"
+  folder.mkdir()
+  monkeypatch.setattr(tempfile, "tempdir", str(folder))
+  return folder
+
+
+@pytest.mark.parametrize("end", ["done", "reused", "refused", "failed", "Ctrl-C"])
+def test_no_temporary_folder_stays(tmp_path, temporary, monkeypatch, end):
+  root, data = casme2(tmp_path / "corpus"), tmp_path / "data"
+  expected, left = contextlib.nullcontext(), set()
+  if end == "reused":
+    build.build("casme2", root, data)
+  if end == "refused":
+    (root / "Cropped/sub01/EP02_01f/reg_img12.jpg").unlink()
+    expected = pytest.raises(DataError, match="strict")
+  if end in ("failed", "Ctrl-C"):
+    error = KeyboardInterrupt() if end == "Ctrl-C" else RuntimeError("broken")
+
+    def examples(*_):
+      # Whatever lies about when the builder is at work must go.
+      left.update(path.name for path in data.iterdir() if path.name.startswith(".building"))
+      raise error
+
+    monkeypatch.setattr(clip_builder.ClipBuilder, "_generate_examples", examples)
+    expected = pytest.raises(type(error))
+  with expected:
+    build.build("casme2", root, data, strict=end == "refused")
+  assert bool(left) == (end in ("failed", "Ctrl-C"))
+  assert list(temporary.iterdir()) == []
+  assert tempfile.tempdir == str(temporary)
+  odd = [
+    path for path in tmp_path.rglob("*") if "building" in path.name or "incomplete" in path.name
+  ]
+  assert odd == []
+  assert data.exists() == (end in ("done", "reused"))
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
+  root, data = casme2(tmp_path / "corpus"), tmp_path / "data"
+  killed = (
+    "import os, sys; from mer_jax.runtime import atomic; print(atomic.temporary_prefix('building'))"
+  )
+  dead = subprocess.run([sys.executable, "-c", killed], capture_output=True, text=True, check=True)
+  abandoned, living = (data / f"{dead.stdout.strip()}x", data / ".building.tmp-elsewhere-1-x")
+  for folder in (abandoned, living):
+    (folder / "casme2").mkdir(parents=True)
+  build.build("casme2", root, data)
+  assert not abandoned.exists()
+  assert living.exists()  # of another host, which may be at work
 
 
 def test_missing_manual_dir(tmp_path, capsys):

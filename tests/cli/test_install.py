@@ -91,3 +91,9 @@ def test_every_subcommand_works_from_an_empty_folder(mer_jax, folder):
   np.savez(folder / "f.npz", features=rng.normal(size=(18, 4)), labels=labels, subjects=subjects)
   mer_jax("score", "f.npz", "--workdir=runs/features", "--kernel=rbf")
   assert (folder / "runs" / "features" / "report.html").is_file()
+
+
+def test_pip_leaves_no_copy_of_the_modules_in_the_tree(installed):
+  sources = installed.parent / "sources"
+  left = {path.relative_to(sources).parts[0] for path in sources.rglob("*.py")}
+  assert left == {*SOURCES, ".cache"}

@@ -1,8 +1,10 @@
 """The auditor: which clips, which formula, which exit code; STSTNet's published log as golden."""
 
 import csv
+import html
 import json
 import pathlib
+import re
 
 import hypothesis
 import hypothesis.strategies as st
@@ -13,10 +15,20 @@ from sklearn import metrics as sklearn_metrics
 
 from mer_jax import errors, protocols
 from mer_jax.cli import audit as command
-from mer_jax.evaluation import audit, audit_claims, audit_coverage, audit_formulas
+from mer_jax.evaluation import (
+  audit,
+  audit_claims,
+  audit_coverage,
+  audit_formulas,
+  audit_intervals,
+  remarks,
+)
 from mer_jax.evaluation.audit_formulas import FULL
 from mer_jax.evaluation.megc_log import Log, read_megc_log
-from mer_jax.evaluation.predictions import Predictions, write_csv
+from mer_jax.evaluation.predictions import Predictions, select, write_csv
+from mer_jax.evaluation.summary import summarise
+from mer_jax.protocols import completeness
+from mer_jax.report import score_table
 
 REAL_LABELS = (
   pathlib.Path(__file__).parents[2].parent / "shared" / "real" / "flow4_casme2" / "labels.csv"
@@ -370,6 +382,87 @@ def test_command(ststnet, tmp_path, capsys):
   (precision,) = [r for r in rows if (r["over"], r["claims"]) == (FULL, "uar=.7605")]
   assert precision["formula"] == "pooled macro precision"
   assert round(float(precision["value"]), 4) == 0.7605
+
+
+def page_of(folder: pathlib.Path) -> str:
+  """The text of audit.html, without tags, each gap one blank; fails where it needs a network."""
+  text = (folder / "audit.html").read_text(encoding="utf-8")
+  links = re.findall(r'(?:src|href)="(.*?)"', text)
+  assert set(links) == {"audit.csv", "audit.json"}
+  assert not re.search(r"https?:|@import|<script|<link", text)
+  body = re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+  return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+def test_the_page_of_an_audit(ststnet, tmp_path):
+  flags = [str(ststnet), f"--claimed={STSTNET_CLAIMS}", f"--workdir={tmp_path / 'out'}"]
+  assert command.main(flags) == audit.COVERAGE_WRONG
+  page = page_of(tmp_path / "out")
+  (found,) = audit.audit([ststnet], claimed=STSTNET_CLAIMS)
+  assert f"{ststnet}: 442 clips, 68 subjects" in page
+  for problem in found.coverage.problems:
+    assert problem.text in page
+  assert "uf1=.7353 right pooled macro F1 .7353 its own formula" in page
+  assert "uar=.7605 misnamed pooled macro recall .7186 pooled macro precision" in page
+  assert "full: truth \\ prediction negative positive surprise" in page
+  for over in (FULL, "casme2", "samm", "smic"):
+    rows = {name: v.value for v in found.values if v.over == over for name in v.names}
+    counts = " ".join(
+      score_table.number(rows[key]) for key in ("accuracy", "precision", "uar", "uf1")
+    )
+    spans = audit_intervals.of(found.logs, over)
+    ends = " ".join(score_table.span(spans[key]) for key in ("accuracy", "precision", "uar", "uf1"))
+    assert f"{counts} 95 % interval {ends}" in page
+  assert "Read before the numbers" not in page
+
+
+def test_intervals_of_predictions_are_those_of_their_summary(tmp_path):
+  made = predictions(official_rows(), (0, 1))
+  write_csv(tmp_path / "predictions.csv", made)
+  (found,) = audit.audit([tmp_path], split=SPLIT)
+  summary = summarise(made)
+  for over, entry in {FULL: summary["pooled"], **summary["per_dataset"]}.items():
+    spans = audit_intervals.of(found.logs, over)
+    assert spans == {key: entry["interval"][key] for key in spans}
+    assert set(spans) >= {"uf1", "uar", "accuracy", "precision"}
+  one = [log_with(tmp_path, official_rows()[:1])]
+  assert audit_intervals.of(one) is None  # of one person nothing follows about others
+
+
+def test_synthetic_clips_are_known_by_the_remarks_of_their_run(tmp_path, capsys):
+  made = predictions(official_rows(), (0,))
+  few = select(made, made.subject == made.subject[0])
+  for name in ("drawn", "copy"):
+    write_csv(tmp_path / name / "predictions.csv", few)
+  warning = completeness.SYNTHETIC_REMARK
+  remarks.write(tmp_path / "drawn", ["Another.", warning])
+  drawn, copy = audit.audit([tmp_path / "drawn", tmp_path / "copy"])
+  assert warning in drawn.remarks
+  assert warning not in copy.remarks
+  assert (drawn.exit_code, copy.exit_code) == (0, audit.COVERAGE_WRONG)  # no count is official
+  paths = [str(tmp_path / "drawn"), str(tmp_path / "copy")]
+  command.main([*paths, f"--workdir={tmp_path / 'out'}"])
+  page = page_of(tmp_path / "out")
+  assert f"Read before the numbers {paths[0]}: {warning}" in page
+  assert page.count(warning) == 1
+  assert warning in capsys.readouterr().out
+  (both,) = audit.audit(paths, pool=True)
+  assert warning not in both.remarks
+  assert any(f"those of {paths[0]} are synthetic" in remark for remark in both.remarks)
+
+
+def test_a_class_that_only_some_seeds_predict(tmp_path):
+  made = predictions(official_rows(), (0, 1))
+  never = np.where((made.seed == 1) & (made.prediction == 2), 0, made.prediction)
+  write_csv(tmp_path / "predictions.csv", made._replace(prediction=never))
+  (found,) = audit.audit([tmp_path], split=SPLIT)
+  values = {v.formula: v.value for v in found.values if v.over == FULL}
+  each = [
+    audit_formulas.single_class.scores(audit_formulas.confusion(log), absent=float("nan"))
+    for log in found.logs
+  ]
+  expected = np.mean([scores["precision"] for scores in each])
+  assert values["pooled macro precision, absent class skipped"] == pytest.approx(expected)
 
 
 def test_command_compares_with_prepared_corpora(ststnet, monkeypatch, capsys):

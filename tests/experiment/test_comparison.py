@@ -11,8 +11,10 @@ import pytest
 from mer_jax import evaluation
 from mer_jax.cli import compare as command
 from mer_jax.errors import ConfigError, DataError
+from mer_jax.evaluation import remarks
 from mer_jax.evaluation.predictions import Predictions, select
 from mer_jax.experiment import comparison
+from mer_jax.protocols import completeness
 
 NAMES = ("negative", "positive", "surprise")
 DATASETS = ("casme2", "samm")
@@ -215,6 +217,87 @@ def test_mistakes_on_the_command_line(write_run, capsys, tmp_path, options, code
   assert command.main([run, f"--workdir={out}", *options]) == code
   assert says in capsys.readouterr().err
   assert not out.exists()
+
+
+def test_the_warning_of_synthetic_clips_is_repeated(write_run):
+  runs = [write_run(name, predictions()) for name in "ab"]
+  warning = completeness.SYNTHETIC_REMARK
+  assert warning not in " ".join(comparison.compare(runs)["remarks"])
+  remarks.write(runs[0], ["Something else.", warning])
+  assert comparison.compare(runs)["remarks"][0] == f"a: {warning}"
+  remarks.write(runs[1], [warning])
+  files = [run / "predictions.csv" for run in runs]
+  assert comparison.compare(files)["remarks"] == [warning]
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", '{"a": 1}', '["x", 3]'])
+def test_damaged_remarks_change_no_number(write_run, text):
+  run = write_run("a", predictions())
+  before = comparison.compare([run])
+  (run / remarks.FILE).write_text(text)
+  assert comparison.compare([run]) == before
+
+
+def write_config(run, **fields):
+  config = {"training": {"epochs": 5, "fold_block": 0}, "model": {"name": "x"}, **fields}
+  (run / "config.json").write_text(json.dumps({"hash": "0", "config": config}))
+
+
+def test_config_fields_that_differ(write_run):
+  runs = [write_run(name, predictions()) for name in "abcd"]
+  write_config(runs[0])
+  write_config(runs[1], training={"epochs": 7, "fold_block": 3}, selection={"name": "inner"})
+  (runs[2] / "config.json").write_text("{")
+  assert comparison.compare(runs)["config"] == {
+    "fields": [  # fold_block says how, not what
+      {"field": "training.epochs", "values": ["5", "7", None, None]},
+      {"field": "selection.name", "values": [None, "inner", None, None]},
+    ],
+    "absent": ["c", "d"],
+  }
+  write_config(runs[1])
+  assert comparison.compare(runs[:2])["config"] == {"fields": [], "absent": []}
+
+
+def with_prediction(run: Predictions, changes) -> Predictions:
+  """`run`, every clip right but those of `changes`: (seed, clip's row) -> class."""
+  prediction = run.label.copy()
+  n = len(run.clip) // len(np.unique(run.seed))
+  for (seed, row), k in changes.items():
+    prediction[seed * n + row] = k
+  return run._replace(prediction=prediction)
+
+
+def test_clips_that_changed_sides(write_run):
+  run = predictions()
+  wrong = (run.label + 1) % 3
+  a = with_prediction(run, {(0, 4): wrong[4], (0, 9): wrong[9]})
+  b = with_prediction(run, {(0, 9): wrong[9], (0, 0): wrong[0]})
+  content = comparison.compare([write_run("a", a), write_run("b", b)])
+  (pair,) = content["comparisons"]
+  assert [
+    (entry["right"], "/".join(entry[key] for key in ("dataset", "subject", "clip")))
+    for entry in sorted(pair["changed"], key=lambda entry: entry["right"])
+  ] == [
+    ("a", f"{run.dataset[0]}/{run.subject[0]}/{run.clip[0]}"),
+    ("b", f"{run.dataset[4]}/{run.subject[4]}/{run.clip[4]}"),
+  ]
+  for entry, row in zip(
+    sorted(pair["changed"], key=lambda entry: entry["right"]), (0, 4), strict=True
+  ):
+    assert entry["truth"] == entry[entry["right"]] == NAMES[run.label[row]]
+    assert entry["b" if entry["right"] == "a" else "a"] == NAMES[wrong[row]]
+  assert pair["mcnemar"]["a_only"] == pair["mcnemar"]["b_only"] == 1
+
+
+def test_of_several_seeds_more_than_half_must_agree(write_run):
+  several, single = predictions(seeds=(0, 1)), predictions()
+  wrong = (single.label + 1) % 3
+  a = with_prediction(several, {(0, 0): wrong[0], (0, 1): wrong[1], (1, 1): wrong[1]})
+  content = comparison.compare([write_run("a", a), write_run("b", with_prediction(single, {}))])
+  (entry,) = content["comparisons"][0]["changed"]  # one seed of two is no side
+  assert (entry["clip"], entry["right"]) == (str(single.clip[1]), "b")
+  assert entry["a"] == f"{NAMES[wrong[1]]} 2"
 
 
 def test_a_folder_of_runs_is_no_run(write_run):

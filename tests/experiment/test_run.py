@@ -1,5 +1,6 @@
 """Whole runs, from prepared data to the report."""
 
+import html
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 import mer_jax
 from configs import ststnet
 from mer_jax import errors, evaluation, inputs
+from mer_jax.evaluation import remarks
 from mer_jax.experiment import data, run, trainer
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -49,6 +51,10 @@ def command(config, workdir, *more, file="parallel_cnn_lstm.py:casme2"):
 def test_a_run_leaves_everything_and_every_number_follows_from_the_predictions(config, tmp_path):
   config.seeds = 2
   summary = mer_jax.run(config, tmp_path, quiet=True).run.summary
+  assert remarks.synthetic(tmp_path / "predictions.csv")
+  page = (tmp_path / "report.html").read_text(encoding="utf-8")
+  assert all(html.escape(text) in page for text in remarks.read(tmp_path / "predictions.csv"))
+  assert "As by default" in page
   left = {p.name for p in tmp_path.iterdir()}
   assert left >= {
     *("config.json", "environment.json", "predictions.csv", "metrics.json", "history.jsonl"),

@@ -1,10 +1,12 @@
 """Runs compared clip by clip: tables, page and figures."""
 
 import csv
+import html
 import html.parser
 import io
 import json
 import os
+import re
 
 import numpy as np
 import PIL.Image
@@ -41,7 +43,13 @@ def pair(a, b, mcnemar=True):
     for key in score_table.HEADLINE
   }
   test = {"a_only": 12, "b_only": 31, "p": 0.0054, "p_holm": 0.0108}
-  return {"a": a, "b": b, "scores": scores, "mcnemar": test if mcnemar else None}
+  clip = {"dataset": "smic", "subject": "s1", "truth": "positive"}
+  changed = [
+    {**clip, "clip": f"c_{a}", "a": "positive", "b": "surprise", "right": "a"},
+    {**clip, "clip": f"c_{b}", "a": "negative 2, surprise 1", "b": "positive", "right": "b"},
+  ]
+  tests = {"mcnemar": test if mcnemar else None, "changed": changed}
+  return {"a": a, "b": b, "scores": scores, **tests}
 
 
 def content(names=("flow", "frames"), remarks=(), clips=442, **options):
@@ -57,6 +65,7 @@ def content(names=("flow", "frames"), remarks=(), clips=442, **options):
     "subjects": 40,
     "runs": runs,
     "comparisons": [pair(names[0], name) for name in names[1:]],
+    "config": {"fields": [], "absent": []},
     "remarks": list(remarks),
   }
 
@@ -135,9 +144,41 @@ def test_the_page_shows_the_tables_and_needs_nothing_else(tmp_path, names, chanc
     assert text in page.text
   assert len(page.references) == len(page.alts) == pictures
   assert all(link.startswith("data:image/png;base64,") for link in page.references)
-  assert not {"script", "link", "iframe"} & set(page.tags)
+  assert not {"link", "iframe"} & set(page.tags)
+  assert page.tags.count("script") == 1  # that which sorts tables
   written = sorted(path.name for path in (tmp_path / "figures").iterdir())
   assert written == ["comparison_differences.png", "comparison_scores.png"][-pictures:]
+
+
+def test_the_page_shows_which_fields_differ_and_which_clips_changed_sides(tmp_path):
+  given = content(("a", "b", "c"), seeds=(0, 1))
+  fields = [{"field": "training.epochs", "values": ["5", "<7>", None]}]
+  given["config"] = {"fields": fields, "absent": ["c"]}
+  page = comparison_page.write(tmp_path, given).read_text(encoding="utf-8")
+  # A blank between any two cells.
+  text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+  assert "field a b c training.epochs 5 <7> –" in text
+  assert "no config.json to read beside the predictions of c." in text
+  for name in ("b", "c"):
+    assert f"Clips that changed sides: {name} and a" in text
+    assert f"1 clips are right in {name} and wrong in a; 1 the other way round." in text
+    assert f"smic s1 c_{name} positive negative 2, surprise 1 positive {name}" in text
+  assert "smic s1 c_a positive positive surprise a" in text
+  assert "more than half must agree" in text
+
+
+def test_what_the_page_says_where_nothing_differs(tmp_path):
+  given = content(("a", "b"))
+  given["comparisons"][0]["changed"] = []
+  text = Page(comparison_page.write(tmp_path, given).read_text(encoding="utf-8")).text
+  assert "No field that decides what a run computes differs between the runs." in text
+  assert "0 clips are right in b and wrong in a; 0 the other way round." in text
+  given["config"]["absent"] = ["a", "b"]
+  text = Page(comparison_page.write(tmp_path, given).read_text(encoding="utf-8")).text
+  assert "No field that decides" not in text
+  alone = Page(comparison_page.write(tmp_path, content(("a",))).read_text(encoding="utf-8")).text
+  assert "changed sides" not in alone
+  assert "differs in the configs" not in alone
 
 
 def test_the_files_hold_every_digit(tmp_path):
@@ -166,7 +207,7 @@ def test_equal_comparisons_give_equal_files(tmp_path):
 def test_names_cannot_break_the_page(tmp_path):
   evil = "<script>alert('x')</script>,\"$x_1$"
   page = Page(comparison_page.write(tmp_path, content((evil, "b"))).read_text("utf-8"))
-  assert "script" not in page.tags
+  assert page.tags.count("script") == 1
   assert evil in page.text
   with open(tmp_path / "comparison.csv", encoding="utf-8") as file:
     assert next(csv.DictReader(file))["run"] == evil

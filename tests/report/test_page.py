@@ -1,3 +1,5 @@
+import dataclasses
+import html as html_module
 import html.parser
 import io
 import json
@@ -12,7 +14,7 @@ from mer_jax.clips import FLOW_MAPS
 from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation.predictions import select
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import page, score_table, strips
+from mer_jax.report import clip_rows, page, score_table, strips
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -45,7 +47,7 @@ class Checker(html.parser.HTMLParser):
     assert self.open.pop() == tag
 
   def handle_data(self, data):
-    if self.open and self.open[-1] != "style":
+    if self.open and self.open[-1] not in ("style", "script"):
       self.text += data
 
 
@@ -76,10 +78,10 @@ def test_a_whole_report(make_predictions, make_clips, make_workdir, seeds):
   for text in ("parallel_cnn_lstm on casme2 + smic", "Synthetic data.", "model.name", "cpu 1"):
     assert text in found.text
   assert ("Per seed" in found.text) == (len(seeds) > 1)
-  names = ["clips.png", "confusion.png", "curves.png", "subjects.png"]
+  names = ["clips.png", "confusion.png", "curves.png", "missed.png", "subjects.png"]
   assert sorted(path.name for path in (workdir / "figures").iterdir()) == names
   assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
-  assert len(found.alts) == 4
+  assert len(found.alts) == 5
   assert all(found.alts)
   assert {path.name for path in workdir.iterdir()} == {*before, "report.html", "figures"}
   assert {name: (workdir / name).read_bytes() for name in before} == before
@@ -105,9 +107,10 @@ def test_the_page_needs_nothing_from_outside(make_predictions, make_clips, make_
   run = make_predictions()
   workdir = make_workdir(run)
   found = written(workdir, clips=make_clips(run))
-  assert len(found.references) == 4
-  assert all(link.startswith("data:image/png;base64,") for link in found.references)
-  assert not {"script", "link", "iframe", "object", "base"} & set(found.tags)
+  links = [link for link in found.references if not link.startswith("data:image/png;base64,")]
+  assert set(links) == {"predictions.csv"}
+  assert len(found.references) == 5 + len(links)
+  assert not {"link", "iframe", "object", "base"} & set(found.tags)
   text = (workdir / "report.html").read_text(encoding="utf-8")
   assert not re.search(r"https?:|//[a-z]|url\(|@import", re.sub(r'base64,[^"]*', "", text))
   assert (workdir / "report.html").stat().st_size < 3_000_000
@@ -128,7 +131,8 @@ def test_names_cannot_break_the_page(make_predictions, make_clips, make_workdir)
   run = make_predictions(names=(evil, "$a$", "驚き"), subjects=(("<b>ca&sme2", 3),))
   run = run._replace(clip=np.array([f"{clip}<i>'\"$" for clip in run.clip]))
   found = written(make_workdir(run), clips=make_clips(run), remarks=[evil], title=evil)
-  assert not {"script", "i"} & set(found.tags)
+  assert "i" not in found.tags
+  assert found.tags.count("script") == 1  # that which sorts tables
   assert found.tags.count("b") == 3  # the headline's own
   assert found.text.count(evil) >= 3
 
@@ -162,7 +166,7 @@ def test_odd_runs(make_predictions, make_clips, make_workdir, options):
   run = make_predictions(**options)
   workdir = make_workdir(run, epochs=1)
   found = written(workdir, clips=make_clips(run))
-  assert len(found.alts) == 4
+  assert len(found.alts) == 4 + bool((run.label != run.prediction).any())
   assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
 
 
@@ -221,6 +225,7 @@ def test_clips_that_were_not_predicted_are_left_out(make_predictions, make_clips
   assert all(clips.dataset[n] == "smic" for n, _ in strips.choose(clips, some))
   others = clips.select(np.flatnonzero(clips.dataset == "casme2"))
   assert strips.draw(others, some) is None
+  assert strips.draw_missed(others, some) is None
   assert "sample of clips" not in written(make_workdir(some), clips=others).text
 
 
@@ -231,6 +236,138 @@ def test_people_and_drawings_are_told_apart(make_predictions, make_clips, make_w
   assert "licence" in written(workdir, clips=make_clips(run, synthetic=False)).text
   maps = make_clips(run, synthetic=False, channels=FLOW_MAPS)
   assert "Flow maps" in written(workdir, clips=maps).text
+
+
+def test_frames_of_people_are_in_no_more_than_the_sample(
+  make_predictions, make_clips, make_workdir
+):
+  run = make_predictions(wrong=1.0, subjects=(("casme2", 8),))
+  workdir, drawn = make_workdir(run), make_clips(run)
+  people = make_clips(run, synthetic=False)
+  mixed = dataclasses.replace(
+    drawn, synthetic=np.arange(len(drawn)) > 0
+  )  # one clip of a person among them
+  for clips in (people, mixed):
+    assert strips.draw_missed(clips, run) is None
+    found = written(workdir, clips=clips)
+    assert "Misclassified clips" not in found.text
+    assert "sample of clips" in found.text
+  assert "No more of them are shown than this sample" in found.text
+  maps = make_clips(run, synthetic=False, channels=FLOW_MAPS)
+  assert "Misclassified clips" in written(workdir, clips=maps).text
+
+
+def test_misclassified_clips_are_shown_the_surest_errors_first(make_predictions, make_clips):
+  run = make_predictions(wrong=1.0, subjects=(("casme2", 1),))  # 4 clips
+  clips = make_clips(run)
+  p = run.probabilities.copy()
+  for row, sure in enumerate((0.5, 0.6, 0.98, 0.4)):
+    p[row, run.prediction[row]] = sure
+  shown = strips.choose_missed(clips, run._replace(probabilities=p))
+  assert [row for _, row in shown] == [2, 1, 0, 3]
+  assert [clips.clip[n] for n, _ in shown] == [run.clip[row] for _, row in shown]
+  one = run._replace(prediction=np.where(np.arange(4) == 1, run.prediction, run.label))
+  assert [row for _, row in strips.choose_missed(clips, one)] == [1]
+  assert is_picture(strips.draw_missed(clips, one))
+  many = make_predictions(wrong=1.0, subjects=(("casme2", 20),))
+  assert len(strips.choose_missed(make_clips(many), many)) == strips.MISSED
+
+
+def test_every_clip_has_a_row_with_truth_prediction_and_probabilities(make_predictions, make_gap):
+  run = make_gap(make_predictions(wrong=0.5), [(0, "smic", "sub01")])
+  table = clip_rows.table(run)
+  head = "dataset subject clip truth predicted verdict"
+  assert table.head == [*head.split(), "p negative", "p positive", "p surprise"]
+  rows = {tuple(row.cells[:3]): row for row in table.rows}
+  assert len(rows) == len(table.rows) == len(run.clip)
+  for n, key in enumerate(zip(run.dataset, run.subject, run.clip, strict=True)):
+    _, _, _, truth, prediction, verdict, *p = rows[tuple(map(str, key))].cells
+    assert truth == run.class_names[run.label[n]]
+    if run.prediction[n] < 0:
+      assert {prediction, verdict, *p} == {"–"}
+      continue
+    assert prediction == run.class_names[run.prediction[n]]
+    assert verdict == ("right" if run.prediction[n] == run.label[n] else "wrong")
+    assert rows[tuple(map(str, key))].wrong == (verdict == "wrong")
+    assert [float(value) for value in p] == pytest.approx(run.probabilities[n], abs=5e-4)
+
+
+def test_several_seeds_are_one_row_for_each_clip(make_predictions, make_gap):
+  run = make_predictions(seeds=(3, 4, 5), subjects=(("casme2", 2),), wrong=0.0)
+  prediction = run.prediction.copy()
+  prediction[0] = prediction[8] = 1  # of the first clip, which is negative, in the seeds 3 and 4
+  probabilities = run.probabilities.copy()
+  probabilities[[0, 8]] = [0.2, 0.7, 0.1]
+  run = run._replace(prediction=prediction, probabilities=probabilities)
+  table = clip_rows.table(make_gap(run, [(5, "casme2", "sub01")]))
+  assert len(table.rows) == 8
+  first, second, *_, last = table.rows
+  assert first.cells[3:6] == ["negative", "positive 2, negative 1", "1 of 3"]
+  assert [float(p) for p in first.cells[6:]] == pytest.approx(
+    [1.3 / 3, 1.45 / 3, 0.25 / 3], abs=1e-3
+  )
+  assert (first.wrong, second.wrong) == (True, False)
+  assert second.cells[4:6] == ["positive 3", "3 of 3"]
+  assert last.cells[5] == "2 of 2"  # the seed in which its fold was stopped says nothing
+
+
+def test_the_table_of_clips_is_on_the_page_and_needs_no_script(make_predictions, make_workdir):
+  run = make_predictions(seeds=(0, 1))
+  workdir = make_workdir(run)
+  text = page.write(workdir).read_text(encoding="utf-8")
+  body = re.search(r'<table class="sortable clips">.*?</table>', text, re.DOTALL)[0]
+  cells = [html_module.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", body)]
+  assert cells == [cell for row in clip_rows.table(run).rows for cell in row.cells]
+  assert "<button" not in text  # buttons appear with the script that makes them work
+  assert 'href="predictions.csv"' in text
+  assert (workdir / "predictions.csv").is_file()
+
+
+def settings_shown(text: str) -> dict[str, list[str]]:
+  """The fields under each heading of the section on the configuration, in their order."""
+  section = text[text.index("<h2>Configuration</h2>") : text.index("<h2>Environment</h2>")]
+  parts = re.split(r"<h3>(.*?)</h3>", section)[1:]
+  return {
+    name: re.findall(r'<th scope="row">(.*?)</th>', part)
+    for name, part in zip(parts[::2], parts[1::2], strict=True)
+  }
+
+
+def test_what_was_overridden_stands_first(make_predictions, make_workdir):
+  workdir = make_workdir(make_predictions())
+  config = {
+    "seed": 0,
+    "model": {"name": "ststnet", "width": 3},
+    "sweep": {"momentum": []},
+    "training": {"epochs": 7, "batch_size": 25},
+  }
+  defaults = {"seed": 0, "model": {"name": "x"}, "training": {"epochs": 100, "batch_size": 25}}
+  (workdir / "config.json").write_text(json.dumps({"hash": "c0ffee", "config": config}))
+  command = (
+    "mer_jax train --config=ststnet:casme2 --config.training.epochs=7 --config.sweep.momentum=1"
+  )
+  environment = {"command": command, "resumed": [{"command": "x --config.seed 0"}]}
+  (workdir / "environment.json").write_text(json.dumps(environment))
+  text = page.write(workdir, defaults=defaults).read_text(encoding="utf-8")
+  assert settings_shown(text) == {
+    "Set on the command line": ["seed", "training.epochs"],
+    "Set by the config file or in Python": ["model.name", "model.width", "sweep.momentum"],
+    "As by default": ["training.batch_size", "hash"],
+  }
+  assert "settings.default()" in text
+  # Where nothing is known of commands or defaults, the page does not pretend to.
+  (workdir / "environment.json").unlink()
+  shown = settings_shown(page.write(workdir).read_text(encoding="utf-8"))
+  assert list(shown) == ["Set on the command line", "All other fields"]
+  assert shown["Set on the command line"] == []
+  assert len(shown["All other fields"]) == 7
+
+
+def test_recall_and_uar_are_no_two_columns(make_predictions, make_workdir):
+  text = page.write(make_workdir(make_predictions(seeds=(0, 1)))).read_text(encoding="utf-8")
+  for head in re.findall(r"<thead>.*?</thead>", text, re.DOTALL):
+    columns = re.findall(r"<th[^>]*>(.*?)</th>", head)
+    assert not {"recall", "UAR"} <= set(columns)
 
 
 def test_files_that_cannot_be_read(make_predictions, make_workdir, tmp_path):
@@ -325,7 +462,7 @@ def test_figures_of_odd_gaps(make_predictions, make_clips, make_workdir, make_ga
   workdir = make_workdir(run)
   stopped_history(workdir, folds)
   found = written(workdir, clips=make_clips(run))
-  assert len(found.alts) == 4
+  assert len(found.alts) == 5
   assert all(is_picture(path.read_bytes()) for path in (workdir / "figures").iterdir())
 
 

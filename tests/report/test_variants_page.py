@@ -136,6 +136,22 @@ def test_intervals_stand_below_the_scores(tmp_path, three, make_run):
   assert row["uf1_low"] == row["uf1_high"] == ""
 
 
+def test_intervals_are_in_the_figure():
+  score = dots.Score(0.5, 0.0, [0.5], 0.3)
+  wide = score._replace(interval=(0.2, 0.9))
+  names = ("UF1", "UAR", "accuracy")
+
+  def drawn(*scores, level="95 %"):
+    lines = [dots.Line(str(n), dict.fromkeys(names, one), "") for n, one in enumerate(scores)]
+    with PIL.Image.open(io.BytesIO(dots.draw(lines, level))) as image:
+      return np.asarray(image.convert("L")) < 200
+
+  # With the same axis and legend, the interval adds ink of the width that it has.
+  more = drawn(wide, wide) & ~drawn(score, wide)
+  assert more.any(axis=0).sum() > 100
+  assert not (drawn(wide, score) & ~drawn(wide, wide)).any(axis=0).sum() > 100
+
+
 def by_corpus(run):
   predictions = evaluation.read_csv(run.folder / "predictions.csv")
   predictions = predictions._replace(fold=predictions.dataset)

@@ -1,5 +1,6 @@
 """Stopped and resumed is uninterrupted, bit by bit, whoever stops it; what is logged meanwhile."""
 
+import io
 import json
 import shutil
 import signal
@@ -8,11 +9,13 @@ import threading
 import jax
 import numpy as np
 import pytest
+import tqdm
 from problems import CASES, problem, program
 
 from mer_jax import training
 from mer_jax.errors import Interrupted, TrainingError
 from mer_jax.runtime import interrupts
+from mer_jax.training import loop
 from mer_jax.training.fold import NEVER, Sums
 
 NAMES = tuple(f"casme2/sub{f:02d}" for f in range(5))
@@ -111,6 +114,55 @@ def test_a_fold_that_saw_nothing_in_a_chunk_has_no_loss(tmp_path):
   row = json.loads((tmp_path / "history.jsonl").read_text())
   assert row["loss"] is None
   assert row["accuracy"] is None
+
+
+class Watched:
+  """A program that keeps what the bar says whenever it is called."""
+
+  def __init__(self, inner, bar):
+    self.inner, self.bar, self.texts = inner, bar, {"train": [], "predict": []}
+
+  def __getattr__(self, name):
+    return getattr(self.inner, name)
+
+  def train(self, *arguments):
+    self.texts["train"].append(self.bar().postfix)
+    return self.inner.train(*arguments)
+
+  def predict(self, *arguments):
+    self.texts["predict"].append(self.bar().postfix)
+    return self.inner.predict(*arguments)
+
+
+class Discarding:
+  every_epochs = 2
+
+  def rewind(self, epoch):
+    pass
+
+  def append(self, epoch, probabilities):
+    pass
+
+
+def test_the_bar_says_when_it_compiles(tmp_path, monkeypatch):
+  bars = []
+
+  def visible(total, what, unit, initial, *, shown):
+    bars.append(tqdm.tqdm(total=total, initial=initial, file=io.StringIO()))
+    return bars[-1]
+
+  monkeypatch.setattr(loop, "progress", visible)
+  watched = Watched(program("ststnet", problem("image")), lambda: bars[-1])
+  history = training.History([tmp_path / "history.jsonl"], (0, 1), NAMES)
+  with training.Checkpoints(tmp_path / "checkpoints", keep=2) as checkpoints:
+    training.train(watched, training.Plan(5), checkpoints, history, Discarding())
+  first, second, *others = watched.texts["train"]
+  assert (first, second) == ("compiling", "")
+  assert len(others) == 3
+  assert all(text.startswith("loss ") for text in others)
+  assert watched.texts["predict"][0] == "compiling"
+  assert "compiling" not in watched.texts["predict"][1:]
+  assert bars[-1].postfix.startswith("loss ")  # and it does not stay
 
 
 def signalling(*numbers, at=2):

@@ -1,0 +1,40 @@
+"""remarks.json: what must be read before the numbers of a run, kept beside its predictions.csv."""
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+
+from mer_jax.protocols import completeness
+from mer_jax.runtime import atomic
+
+FILE = "remarks.json"
+
+
+def write(folder: str | os.PathLike[str], remarks: Sequence[str]) -> None:
+  """Writes the remarks of the run in `folder`, atomically.
+
+  Raises:
+    WorkdirError: the folder cannot be written.
+  """
+  text = json.dumps(list(remarks), indent=2, ensure_ascii=False) + "\n"
+  atomic.write_text(pathlib.Path(folder) / FILE, text)
+
+
+def read(predictions: str | os.PathLike[str]) -> list[str]:
+  """The remarks that the run of the file `predictions` left beside it.
+
+  Empty where there is no such file, as beside a predictions.csv that came alone, or where it cannot
+  be read: no number depends on it.
+  """
+  try:
+    content = json.loads((pathlib.Path(predictions).parent / FILE).read_text(encoding="utf-8"))
+  except (OSError, ValueError):
+    return []
+  return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
+
+
+def synthetic(predictions: str | os.PathLike[str]) -> str:
+  """The warning that the clips of the file `predictions` were drawn; "" where none is known."""
+  warning = completeness.SYNTHETIC_REMARK
+  return warning if warning in read(predictions) else ""

@@ -1,0 +1,79 @@
+"""What else tells finished runs apart: their remarks, their configs, single clips."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mer_jax.evaluation import remarks
+from mer_jax.evaluation.clip_table import ClipTable
+from mer_jax.experiment import settings
+from mer_jax.report.clip_rows import predictions_text
+
+
+def warnings(names: Sequence[str], files: Sequence[pathlib.Path]) -> list[str]:
+  """That clips were drawn, where the run of a predictions.csv says so; which runs, if not all."""
+  drawn = [remarks.synthetic(file) for file in files]
+  known = [name for name, text in zip(names, drawn, strict=True) if text]
+  which = "" if len(known) == len(names) else f"{', '.join(known)}: "
+  return [f"{which}{text}" for text in dict.fromkeys(drawn) if text]
+
+
+def config_fields(names: Sequence[str], files: Sequence[pathlib.Path]) -> dict[str, Any]:
+  """The config fields that decide what a run computes and are not the same in all runs.
+
+  Returns:
+    fields: for each `field` ("training.epochs") its `values`, one text for each run; None where the
+      run's config has no such field or is not there. absent: the runs without a config.json that
+      can be read beside their predictions.csv.
+  """
+  configs = [_config(file) for file in files]
+  known = [config for config in configs if config is not None]
+  every = dict.fromkeys(field for config in known for field in config)
+  return {
+    "fields": [
+      {"field": field, "values": [config and config.get(field) for config in configs]}
+      for field in every
+      if len({config.get(field) for config in known}) > 1
+    ],
+    "absent": [name for name, config in zip(names, configs, strict=True) if config is None],
+  }
+
+
+def changed_sides(a: ClipTable, b: ClipTable) -> list[dict[str, Any]]:
+  """The clips that one of two runs over the same clips has right and the other wrong.
+
+  With several seeds a clip is right where more than half of them are, wrong where fewer are.
+
+  Returns:
+    For each such clip dataset, subject, clip, truth; what `a` and `b` predict, as text; and
+    `right`, "a" or "b".
+  """
+  share_a, share_b = ((table.prediction == table.label).mean(axis=0) for table in (a, b))
+  changed = np.flatnonzero((share_a - 0.5) * (share_b - 0.5) < 0)
+  return [
+    {
+      "dataset": str(a.dataset[n]),
+      "subject": str(a.subject[n]),
+      "clip": str(a.clip[n]),
+      "truth": a.class_names[a.label[n]],
+      "a": predictions_text(a.prediction[:, n], a.class_names),
+      "b": predictions_text(b.prediction[:, n], b.class_names),
+      "right": "a" if share_a[n] > 0.5 else "b",
+    }
+    for n in changed.tolist()
+  ]
+
+
+def _config(file: pathlib.Path) -> dict[str, str] | None:
+  """The identity of the config beside `file`, its values as text; None where it cannot be read."""
+  try:
+    content = json.loads((file.parent / "config.json").read_text(encoding="utf-8"))
+    fields = settings.identity(content["config"])
+  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    return None
+  return {
+    name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()
+  }
