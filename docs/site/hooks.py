@@ -9,6 +9,7 @@ import posixpath
 import re
 
 from mkdocs.structure.files import File
+from pymdownx import slugs
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
@@ -17,8 +18,16 @@ FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 ENTRY = re.compile(r"^<!-- api: (\S+)(?: as (\S+))? -->$", re.MULTILINE)
 
 
+def on_config(config):
+  """Gives headings the anchors that they have on a git host, so that links hold in both places."""
+  config.mdx_configs["toc"]["slugify"] = slugs.slugify(case="lower")
+  return config
+
+
 def on_files(files, config):
-  """Adds pages and pictures that lie outside of docs/."""
+  """Adds what lies outside of docs/ or, as the style, beside this file."""
+  style = pathlib.Path(__file__).with_name("site.css")
+  files.append(File.generated(config, style.name, abs_src_path=str(style)))
   for name in PAGES:
     files.append(File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8")))
   for path in sorted((ROOT / "notebooks" / "images").glob("*.png")):
