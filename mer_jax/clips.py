@@ -183,7 +183,7 @@ def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike
   Args:
     dataset: name of the builder: "casme2", "samm", "smic", "megc2019_flow".
     builder_config: name of its config: "frames48", "frames128".
-    data_dir: where `python -m data_builders.build` put the data.
+    data_dir: where `mer_jax build` put the data.
 
   Returns:
     Every clip, sorted by (dataset, subject, clip): array_record files are shuffled on disk.

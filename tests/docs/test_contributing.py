@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PARTS = (
   *("mer_jax", "configs", "data_builders", "tests", "notebooks", "docs", "README.md"),
-  *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "constraints.txt", "setup.cfg"),
-  *("pyproject.toml", ".pre-commit-config.yaml", ".github", ".gitignore"),
+  *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "setup.cfg"),
+  *("constraints.txt", "pyproject.toml", ".pre-commit-config.yaml", ".github", ".gitignore"),
 )
 # Tests that go through the tables of models, inputs, protocols and corpora, or through all files;
 # in what is long among them, all that names the new entries or every entry.
