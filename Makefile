@@ -49,7 +49,7 @@ test-fast: lint
 
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	$(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 clean:
 	rm -rf $(VENV) .cache

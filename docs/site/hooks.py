@@ -50,10 +50,11 @@ def _turned(link: re.Match[str], folder: str, files) -> str:
     return link[0]
   path, hash_, anchor = target.partition("#")
   path = posixpath.normpath(posixpath.join(folder, path))
-  path = path.removeprefix("docs/")
-  if files.get_file_from_path(path) is None:
+  on_site = path.removeprefix("docs/")
+  # A link that is dead everywhere stays one, so that the build ends with a warning.
+  if files.get_file_from_path(on_site) is None and (ROOT / path).exists():
     return text
-  return f"{mark}[{text}]({path}{hash_}{anchor})"
+  return f"{mark}[{text}]({on_site}{hash_}{anchor})"
 
 
 def _entry(entry: re.Match[str]) -> str:
