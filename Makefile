@@ -9,7 +9,7 @@ export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
 # The demo's corpus, prepared data and results.
 DEMO := demo
 
-.PHONY: help install demo test test-fast lint clean
+.PHONY: help install demo test test-fast lint docs clean
 
 help:
 	@echo "  make install    the package with its tests in $(VENV)"
@@ -17,6 +17,7 @@ help:
 	@echo "  make test       linter, types and all tests"
 	@echo "  make test-fast  linter, types and the tests of changed packages, without the slow ones"
 	@echo "  make lint       linter, formatter and types alone"
+	@echo "  make docs       the guides and API pages as a site in build/site"
 	@echo "  make clean      remove $(VENV) and the cache of compiled programs"
 
 install: $(STAMP)
@@ -45,6 +46,10 @@ test: lint
 
 test-fast: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --changed
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 clean:
 	rm -rf $(VENV) .cache

@@ -42,7 +42,10 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 
 
 # Files that take a minute and more. They come first, so that two workers end at about one time.
-LONG = ("test_engine.py", "test_readme.py", "test_table2.py", "test_unkillable.py", "test_demo.py")
+LONG = (
+  *("test_engine.py", "test_commands.py", "test_table2.py", "test_unkillable.py"),
+  "test_demo.py",
+)
 ROOT = pathlib.Path(__file__).parents[1]
 # Folders of tests by the packages they are about, where the names differ.
 ABOUT = {"builders": "data_builders", "synthetic": "data_builders", "docs": "", "benchmarks": ""}

@@ -16,19 +16,19 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PARTS = (
-  *("mer_jax", "configs", "data_builders", "tests", "notebooks", "README.md", "CONTRIBUTING.md"),
-  *("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "constraints.txt", "setup.cfg"),
-  *("pyproject.toml", ".pre-commit-config.yaml", ".github", ".gitignore"),
+  *("mer_jax", "configs", "data_builders", "tests", "notebooks", "docs", "README.md"),
+  *("CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "setup.cfg"),
+  *("constraints.txt", "pyproject.toml", ".pre-commit-config.yaml", ".github", ".gitignore"),
 )
 # Tests that go through the tables of models, inputs, protocols and corpora, or through all files;
 # in what is long among them, all that names the new entries or every entry.
 BY_TABLE = (
-  *("tests/docs/test_layering.py", "tests/docs/test_project_files.py", "tests/docs/test_readme.py"),
+  *("tests/docs/test_layering.py", "tests/docs/test_project_files.py", "tests/docs/test_tables.py"),
   *("tests/inputs/test_make.py", "tests/training/test_engine.py", "tests/training/test_sweep.py"),
   "tests/experiment/test_settings.py",
 )
 CHOSEN = (
-  "test_layering or test_project_files or test_settings or (test_readme and (named or documented))"
+  "test_layering or test_project_files or test_settings or (test_tables and documented)"
   " or (test_make and (apex_difference or every_input or refuse)) or mean_difference"
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

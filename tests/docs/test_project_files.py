@@ -14,6 +14,8 @@ import mer_jax
 
 ROOT = pathlib.Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
+# Extras whose packages constraints.txt pins.
+PINNED = ("test", "peers", "docs")
 
 
 def metadata() -> configparser.ConfigParser:
@@ -49,7 +51,7 @@ def test_constraints_pin_what_the_package_asks_for(python):
   options = metadata()["options"]
   extras = metadata()["options.extras_require"]
   versions = pinned(python)
-  asked = "\n".join([options["install_requires"], extras["test"], extras["peers"]])
+  asked = "\n".join([options["install_requires"], *(extras[name] for name in PINNED)])
   for requirement in requirements(asked):
     assert requirement.specifier.contains(versions[normal(requirement.name)])
   assert versions["jax"] == versions["jaxlib"]
@@ -73,7 +75,7 @@ def test_pythons_agree():
 
 def test_what_ci_runs_are_targets_of_the_makefile():
   makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-  for target in ("install", "test", "test-fast", "demo"):
+  for target in ("install", "test", "test-fast", "demo", "docs"):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 

@@ -1,12 +1,12 @@
-"""Every command of the README runs: verbatim and in order, in a sandbox, on less of everything.
+"""Every command of the README and the guides runs: verbatim, in the order of `PAGES`, in a sandbox.
 
 The commands run in bash with a PATH that holds nothing but the stand-ins below. Each is the real
 program with further arguments that make the work small, or ends well at once for the stated reason.
-Anything they do not recognise ends with `UNKNOWN`, so that a new command needs a rule here.
+Anything they do not recognise ends with `UNKNOWN`, so that a new command needs a rule here. What is
+prepared on one page is there on the next; Python with a title is written to the file of that name.
 """
 
 import csv
-import inspect
 import json
 import os
 import pathlib
@@ -14,18 +14,22 @@ import re
 import stat
 import subprocess
 import sys
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 
-from mer_jax import errors, inputs, models, protocols
-from mer_jax.clips import PER_CLIP_FIELDS
-
 ROOT = pathlib.Path(__file__).parents[2]
-TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+# In the order of reading; those without a command may stand in any place.
+PAGES = (
+  *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/grids.md"),
+  *("docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
+  *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
+)
+TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
 UNKNOWN = 97
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"\n]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 # Compiled programs of earlier test runs; make test says the same.
 CACHE = {
@@ -37,6 +41,7 @@ CACHE = {
 NOT_HERE = {
   "make demo": "a step of its own in .github/workflows/ci.yml",
   "make install": "what `make test` does before this test can run",
+  "make test": "what runs this test",
   "source .venv/bin/activate": "the sandbox has its own PATH",
   "pip install -e .[cuda12]": "needs the machine it is for; resolving it needs the network",
   "pip install -e .[cuda13]": "as above",
@@ -48,33 +53,40 @@ NOT_HERE = {
 ELSEWHERE = "10.0.0.1:4321"
 # Nothing is traced to find how many folds fit into memory.
 BLOCK_BY_HAND = "--config.training.fold_block=4"
-# What is added to `python -m MODULE`, after a config's name where there is one.
+SMALL = ("--config.training.epochs=1", BLOCK_BY_HAND)
+# What is added to `mer_jax SUBCOMMAND`, after a config's name and its model where there are any.
 LESS = {
-  "data_builders.build": (),
-  "data_builders.synthetic": ("--subjects=3", "--clips-per-subject=4", "--size=64"),
-  "mer_jax.main parallel_cnn_lstm": (
-    "--config.training.epochs=1",
+  "build": (),
+  "synthetic": ("--subjects=3", "--clips_per_subject=4", "--size=64"),
+  "configs": (),
+  "train demo": (
+    *SMALL,
+    "--config.training.batch_size=2",  # more steps than the guide lets the rate rise
+    "--config.model.channels=2,2,2",
+    "--config.model.cnn_features=4",
+    "--config.model.lstm_features=4",
+  ),
+  "train parallel_cnn_lstm": (
+    *SMALL,
     "--config.model.channels=2,2,2",
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
     "--config.selection.inner_folds=2",  # of three subjects, one of which is held out
-    BLOCK_BY_HAND,
   ),
-  "mer_jax.main ststnet": ("--config.training.epochs=1", BLOCK_BY_HAND),
+  "train mine": SMALL,
+  "train ststnet": SMALL,
   # All rows run in tests/experiment/test_table2.py.
-  "mer_jax.main table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
-  "mer_jax.main micro_attention": (
-    *("--config.training.epochs=1", "--config.model.channels=(2,)", BLOCK_BY_HAND),
-  ),
-  "mer_jax.classify": (),
-  "mer_jax.compare": (),
-  "mer_jax.audit": (),
+  "train table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
+  "train micro_attention": (*SMALL, "--config.model.channels=(2,)"),
+  "score": (),
+  "compare": (),
+  "audit": (),
 }
 
 LESS_IN_PYTHON = "config.model.channels = (2, 2, 2); config.model.lstm_features = 4"
 
 STAND_IN = f"""#!{sys.executable}
-import json, os, sys
+import json, os, re, sys
 NAME = os.path.basename(sys.argv[0])
 NOT_HERE, LESS = json.loads({json.dumps(json.dumps([list(NOT_HERE), LESS]))})
 arguments = sys.argv[1:]
@@ -82,25 +94,34 @@ if NAME == "gcloud":
   arguments = arguments[:4]
 if " ".join([NAME, *arguments]) in NOT_HERE:
   sys.exit(0)
-main = NAME == "python" and arguments[:2] == ["-m", "mer_jax.main"]
-if main and os.environ.get("JAX_COORDINATOR_ADDRESS") == "{ELSEWHERE}":
-  sys.exit(0)
-if NAME == "srun" and arguments[:2] == ["--kill-on-bad-exit=1", "python"]:
-  os.execvp("python", arguments[1:])  # as a single task
-if NAME == "python" and arguments[:1] == ["-m"]:
-  rule = arguments[1]
-  config = [a for a in arguments if a.startswith("--config=configs/")]
-  if rule == "mer_jax.main" and config:
-    rule += " " + os.path.basename(config[0]).split(".py")[0]
+if NAME == "srun" and arguments[:2] == ["--kill-on-bad-exit=1", "mer_jax"]:
+  os.execvp("mer_jax", arguments[1:])  # as a single task
+if NAME == "mer_jax" and arguments:
+  rule = arguments[0]
+  if rule == "train" and os.environ.get("JAX_COORDINATOR_ADDRESS") == "{ELSEWHERE}":
+    sys.exit(0)
+  config = re.findall(r"--config=(\\w+)", " ".join(arguments))
+  if rule == "train" and config:
+    rule += " " + config[0]
   if rule in LESS:
-    os.execv(sys.executable, [sys.executable, *arguments, *LESS[rule]])
-print("no rule in tests/docs/test_readme.py for:", NAME, *arguments, file=sys.stderr)
+    os.execv(sys.executable, [sys.executable, "-m", NAME, *arguments, *LESS[rule]])
+print("no rule in tests/docs/test_commands.py for:", NAME, *arguments, file=sys.stderr)
 sys.exit({UNKNOWN})
 """
 
 
-def blocks(language: str) -> list[str]:
-  return [content for found, content in BLOCK.findall(TEXT) if found == language]
+class Block(NamedTuple):
+  """A fenced block of a page: its language, the file it is to become or "", its content."""
+
+  page: str
+  language: str
+  title: str
+  content: str
+
+
+def blocks(*languages: str) -> list[Block]:
+  found = [Block(page, *block) for page in PAGES for block in BLOCK.findall(TEXTS[page])]
+  return [block for block in found if block.language in languages]
 
 
 def draw_flow_archive(folder: pathlib.Path) -> None:
@@ -129,13 +150,13 @@ def draw_features(file: pathlib.Path) -> None:
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory) -> pathlib.Path:
-  """A folder that looks like the checkout, with stand-ins for the programs the README calls."""
-  folder = tmp_path_factory.mktemp("readme")
+  """A folder that looks like the checkout, with stand-ins for the programs the pages call."""
+  folder = tmp_path_factory.mktemp("pages")
   for part in ("mer_jax", "configs", "data_builders"):
     (folder / part).symlink_to(ROOT / part)
   programs = folder / "bin"
   programs.mkdir()
-  for name in ("python", "pip", "make", "srun", "gcloud"):
+  for name in ("mer_jax", "python", "pip", "make", "srun", "gcloud"):
     (programs / name).write_text(STAND_IN, encoding="utf-8")
     (programs / name).chmod(stat.S_IRWXU)
   draw_flow_archive(folder / "corpora" / "FLOW")
@@ -163,45 +184,73 @@ def bash(sandbox: pathlib.Path, script: str) -> subprocess.CompletedProcess[str]
   )
 
 
+def python(sandbox: pathlib.Path, block: Block) -> subprocess.CompletedProcess[str]:
+  """Runs the block or, where it has a title, writes it to that file beside an __init__.py."""
+  code = block.content.replace("epochs = 20", f"epochs = 1; {LESS_IN_PYTHON}")
+  if block.title:
+    path = sandbox / block.title
+    if path.parent != sandbox:
+      path.parent.mkdir(exist_ok=True)
+      (path.parent / "__init__.py").touch()
+    path.write_text(code, encoding="utf-8")
+    code = f"import {block.title.removesuffix('.py').replace('/', '.')}"
+  return subprocess.run(
+    [sys.executable, "-c", code],
+    cwd=sandbox,
+    env={**CACHE, **os.environ, "JAX_PLATFORMS": "cpu"},
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
 @pytest.fixture(scope="module")
-def ran(sandbox) -> dict[str, subprocess.CompletedProcess[str]]:
-  """Every bash block, in order; stops at the first that fails."""
+def ran(sandbox) -> dict[Block, subprocess.CompletedProcess[str]]:
+  """Every block of bash and Python, in order; stops at the first that fails."""
   done = {}
-  for block in blocks("bash"):
-    done[block] = bash(sandbox, block)
+  for block in blocks("bash", "python"):
+    if block.language == "bash":
+      done[block] = bash(sandbox, block.content)
+    else:
+      done[block] = python(sandbox, block)
     if done[block].returncode:
       break
   return done
 
 
+def test_every_page_is_read():
+  guides = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
+  assert set(PAGES) == {"README.md", *guides}
+  fences = sum(len(re.findall(r"^```\w", text, re.MULTILINE)) for text in TEXTS.values())
+  assert len(blocks("bash", "python")) == fences
+
+
 def test_every_command_runs(ran):
   for block, done in ran.items():
-    assert done.returncode == 0, f"{block}\nleaves with {done.returncode}\n{done.stderr[-4000:]}"
-  assert list(ran) == blocks("bash")
+    says = f"{block.page}\n{block.content}\nleaves with {done.returncode}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, says
+  assert list(ran) == blocks("bash", "python")
 
 
-def test_the_python_runs(ran, sandbox):
-  assert len(ran) == len(blocks("bash"))  # prepared the data
-  assert blocks("python")
-  for block in blocks("python"):
-    small = block.replace("epochs = 20", f"epochs = 1; {LESS_IN_PYTHON}")
-    assert small != block
-    done = subprocess.run(
-      [sys.executable, "-c", small],
-      cwd=sandbox,
-      env={**CACHE, **os.environ, "JAX_PLATFORMS": "cpu"},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    uf1, uar = map(float, done.stdout.split()[-2:])
-    assert 0 <= uf1 <= 1
-    assert 0 <= uar <= 1
+def test_no_heavy_command_runs_twice():
+  """Nothing is trained in two places but what a guide says about a second start."""
+  workdirs = re.findall(r"--workdir=(\S+)", "".join(block.content for block in blocks("bash")))
+  twice = {name for name in workdirs if workdirs.count(name) > 1}
+  assert twice == {"runs/casme2", "runs/by_hand", "runs/two_processes"}
 
 
-def test_what_a_run_leaves_behind_is_what_the_readme_says(ran, sandbox):
-  table = TEXT.split("## What a run leaves behind")[1].split("\n## ")[0]
+def test_the_python_prints_scores(ran):
+  (block,) = (block for block in ran if "mer_jax.run(" in block.content)
+  assert block.page == "README.md"
+  uf1, uar = map(float, ran[block].stdout.split()[-2:])
+  assert 0 <= uf1 <= 1
+  assert 0 <= uar <= 1
+  (block,) = (block for block in ran if "load_results" in block.content)
+  assert "model.branch=cnn all 0." in ran[block].stdout
+
+
+def test_what_a_run_leaves_behind_is_what_the_guide_says(ran, sandbox):
+  table = TEXTS["docs/experiments.md"].split("## What a run leaves behind")[1].split("\n## ")[0]
   named = {
     n for row in re.findall(r"^\| (`.*?) \|", table, re.M) for n in re.findall(r"`(.*?)`", row)
   }
@@ -232,14 +281,14 @@ def test_seeds_and_devices_are_those_asked_for(ran, sandbox):
 
 
 @pytest.mark.parametrize(("study", "rows"), [("rates", 3), ("branches", 2)])
-def test_sweeps_and_variants_leave_what_the_readme_says(ran, sandbox, study, rows):
+def test_sweeps_and_variants_leave_what_the_guide_says(ran, sandbox, study, rows):
   folder = sandbox / "runs" / study
   with open(folder / "variants.csv", encoding="utf-8") as file:
     names = [row["name"] for row in csv.DictReader(file)]
   assert len(names) == rows
   for name in names:
     assert (folder / name / "report.html").is_file()
-  for name in re.findall(r"`(variants\.\w+)`", TEXT):
+  for name in re.findall(r"`(variants\.\w+)`", TEXTS["docs/experiments.md"]):
     assert (folder / name).is_file()
 
 
@@ -253,64 +302,28 @@ def test_sweeps_and_variants_leave_what_the_readme_says(ran, sandbox, study, row
     "python train.py",
     "python -c 1",
     "python -m mer_jax.report",
-    "python -m mer_jax.main --config=configs/unheard_of.py --workdir=x",
+    "mer_jax",
+    "mer_jax report",
+    "mer_jax train --workdir=x",
+    "mer_jax train --config=unheard_of --workdir=x",
   ],
 )
 def test_an_unknown_command_is_noticed(sandbox, command):
   assert bash(sandbox, command).returncode in (UNKNOWN, 127)
 
 
-def test_every_config_has_a_rule_or_is_not_mentioned():
-  mentioned = set(re.findall(r"configs/(\w+)\.py", "".join(blocks("bash"))))
-  assert {f"mer_jax.main {name}" for name in mentioned} == {r for r in LESS if " " in r}
-  assert all((ROOT / "configs" / f"{name}.py").is_file() for name in mentioned)
+def commands() -> str:
+  return "\n".join(block.content for block in blocks("bash")).replace("'", "")
+
+
+def test_every_named_config_has_a_rule():
+  mentioned = set(re.findall(r"--config=(\w+)(?=[:. ]).*--workdir", commands().replace("\\\n", "")))
+  assert {f"train {name}" for name in mentioned} == {rule for rule in LESS if " " in rule}
+  assert all((ROOT / "configs" / f"{name}.py").is_file() for name in mentioned - {"mine"})
 
 
 def test_no_rule_is_left_over():
-  commands = "\n".join(blocks("bash")).replace("'", "")
   for command in NOT_HERE:
-    assert command in commands
+    assert command in commands()
   for rule in LESS:
-    assert f"python -m {rule.split()[0]}" in commands
-
-
-def test_exit_codes_are_those_of_the_classes():
-  stated = {name: int(code) for code, name in re.findall(r"^\| (\d) \| `(\w+)` \|", TEXT, re.M)}
-  classes = inspect.getmembers(errors, lambda x: inspect.isclass(x) and issubclass(x, Exception))
-  assert stated == {name: kind.exit_code for name, kind in classes}
-
-
-def rows_of(head: str) -> list[list[str]]:
-  """The rows of the table that begins with `head`, as cells without outer blanks."""
-  table = TEXT.split(f"\n{head}\n")[1].split("\n\n")[0]
-  return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[1:]]
-
-
-def test_every_documented_input_gives_what_is_documented():
-  rows = rows_of("| input | gives | what |")
-  assert len(rows) > 5
-  for name, gives, _ in rows:
-    declared = inputs.declaration(inputs.INPUTS[name.strip("`")]).gives
-    assert gives.split(", ") == [array for array in declared if array != "mask"]
-
-
-def test_every_documented_model_and_protocol_exists():
-  documented = {row[0].strip("`") for row in rows_of("| model | reads |")}
-  assert documented <= {*models.MODELS, "svm"}
-  assert {row[0].strip("`") for row in rows_of("| protocol | clips and classes |")} <= {
-    *protocols.PROTOCOLS
-  }
-
-
-def test_links_lead_somewhere():
-  links = re.findall(r"\]\(([^)#]+)\)", TEXT)
-  local = [link for link in links if "://" not in link]
-  assert local
-  missing = [link for link in local if not (ROOT / link).exists()]
-  assert missing == []
-
-
-def test_the_columns_of_predictions_are_known_annotations():
-  stated = re.search(r"`seed,(.*?),label", TEXT)
-  assert stated
-  assert set(stated[1].split(",")) <= set(PER_CLIP_FIELDS)
+    assert f"mer_jax {rule.split()[0]}" in commands()
