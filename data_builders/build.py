@@ -6,8 +6,10 @@ import io
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 
 import data_builders
@@ -15,7 +17,7 @@ from data_builders import build_report
 from data_builders.annotate import CROPS
 from data_builders.build_report import BuildReport
 from mer_jax import errors
-from mer_jax.errors import ConfigError, DataError
+from mer_jax.errors import ConfigError, DataError, Interrupted
 from mer_jax.runtime import atomic, command_line
 
 EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
@@ -28,7 +30,8 @@ CONFIGS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
-  return command_line.execute(_parser(), _run, argv)
+  with _termination_raised():
+    return command_line.execute(_parser(), _run, argv)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -124,12 +127,34 @@ def _temporary_files_removed() -> Iterator[None]:
   TFDS makes a folder for every builder that it constructs, and removes none.
   """
   before = tempfile.tempdir
-  with tempfile.TemporaryDirectory(prefix="mer_jax-build-") as folder:
+  _remove_abandoned(pathlib.Path(tempfile.gettempdir()), "mer_jax-build")
+  prefix = atomic.temporary_prefix("mer_jax-build")
+  with tempfile.TemporaryDirectory(prefix=prefix) as folder:
     tempfile.tempdir = folder
     try:
       yield
     finally:
       tempfile.tempdir = before
+
+
+@contextlib.contextmanager
+def _termination_raised() -> Iterator[None]:
+  """Within this, SIGTERM is an exception, as Ctrl-C is, so that nothing temporary stays behind."""
+  ours = threading.current_thread() is threading.main_thread()
+  if not ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    yield
+    return
+
+  def stop(number, frame) -> None:
+    raise Interrupted(
+      "SIGTERM stopped the build. What is not complete was removed; the same command begins again."
+    )
+
+  signal.signal(signal.SIGTERM, stop)
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _parser() -> command_line.Parser:
@@ -197,7 +222,7 @@ def _prepare(
 
   new_folders = _missing(folder.parent)
   folder.parent.mkdir(parents=True, exist_ok=True)
-  _remove_abandoned(data_dir)
+  _remove_abandoned(data_dir, "building")
   try:
     prefix = atomic.temporary_prefix("building")
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as scratch:
@@ -221,9 +246,9 @@ def _prepare(
     raise
 
 
-def _remove_abandoned(data_dir: pathlib.Path) -> None:
-  """Removes what builds left that were killed before they could."""
-  for scratch in data_dir.glob(".building.tmp-*"):
+def _remove_abandoned(folder: pathlib.Path, stem: str) -> None:
+  """Removes from `folder` what builds left that were killed before they could."""
+  for scratch in folder.glob(f".{stem}.tmp-*"):
     if atomic.is_abandoned(scratch):
       shutil.rmtree(scratch, ignore_errors=True)
 

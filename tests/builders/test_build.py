@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from corpus_trees import CASME2_HEADER, casme2, casme2_rows, samm, smic, workboo
 import data_builders
 from data_builders import build, build_report, clip_builder, schema
 from mer_jax.clips import PER_CLIP_FIELDS, load_prepared
-from mer_jax.errors import ConfigError, DataError
+from mer_jax.errors import ConfigError, DataError, Interrupted
 
 WRITERS = {"casme2": casme2, "samm": samm, "smic": smic}
 
@@ -273,17 +274,39 @@ def test_no_temporary_folder_stays(tmp_path, temporary, monkeypatch, end):
   assert data.exists() == (end in ("done", "reused"))
 
 
-def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_behind(tmp_path, temporary, monkeypatch, capsys, number):
+  before = signal.getsignal(number)
+
+  def examples(*_):
+    signal.raise_signal(number)
+    yield from ()
+
+  monkeypatch.setattr(clip_builder.ClipBuilder, "_generate_examples", examples)
+  root, data = casme2(tmp_path / "corpus"), tmp_path / "data"
+  code, out, err = run(capsys, "casme2", "--manual_dir", root, "--data_dir", data)
+  assert (code, out) == (Interrupted.exit_code, "")
+  assert err.strip().startswith("stopped: ")
+  assert "same command begins again" in err
+  assert not data.exists()
+  assert list(temporary.iterdir()) == []
+  assert signal.getsignal(number) == before
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path, temporary):
   root, data = casme2(tmp_path / "corpus"), tmp_path / "data"
   killed = (
-    "import os, sys; from mer_jax.runtime import atomic; print(atomic.temporary_prefix('building'))"
+    "from mer_jax.runtime.atomic import temporary_prefix;"
+    "print(temporary_prefix('building'), temporary_prefix('mer_jax-build'))"
   )
   dead = subprocess.run([sys.executable, "-c", killed], capture_output=True, text=True, check=True)
-  abandoned, living = (data / f"{dead.stdout.strip()}x", data / ".building.tmp-elsewhere-1-x")
-  for folder in (abandoned, living):
+  own, other = dead.stdout.split()
+  living = data / ".building.tmp-elsewhere-1-x"
+  for folder in (data / f"{own}x", temporary / f"{other}x", living):
     (folder / "casme2").mkdir(parents=True)
   build.build("casme2", root, data)
-  assert not abandoned.exists()
+  assert not (data / f"{own}x").exists()
+  assert list(temporary.iterdir()) == []
   assert living.exists()  # of another host, which may be at work
 
 
