@@ -61,7 +61,6 @@ LESS = {
   "configs": (),
   "train demo": (
     *SMALL,
-    "--config.training.batch_size=2",  # more steps than the guide lets the rate rise
     "--config.model.channels=2,2,2",
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
@@ -71,6 +70,7 @@ LESS = {
     "--config.model.channels=2,2,2",
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
+    *("--config.input.num_frames=8", "--config.input.size=16"),
     "--config.selection.inner_folds=2",  # of three subjects, one of which is held out
   ),
   "train mine": SMALL,
