@@ -127,7 +127,7 @@ def test_sweep_and_variants_cannot_vary_the_same(config):
     ("input.name", ("onset_difference", "flwo"), "input.name=flwo: .*'flow'"),
     ("input.name", ("padded_frames", "flow"), "input.name=flow: "),
     ("model.name", ("parallel_cnn_lstm", "ststnet"), "model.name=ststnet: "),
-    ("optimizer.name", ("sgd", "sdg"), "optimizer.name=adma: .*'sgd'"),
+    ("optimizer.name", ("sgd", "sdg"), "optimizer.name=sdg: .*'sgd'"),
     ("protocol.name", ("three_class", "two"), "protocol.name=two: "),
   ],
 )
