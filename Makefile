@@ -28,10 +28,10 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/python -m data_builders.synthetic casme2 --out $(DEMO)/corpus \
-	  --subjects 16 --clips-per-subject 12 --size 128
-	$(BIN)/python -m data_builders.build casme2 --manual_dir $(DEMO)/corpus --data_dir $(DEMO)/data
-	$(BIN)/python -m mer_jax.main --config=configs/demo.py:casme2 --workdir=$(DEMO)/run \
+	$(BIN)/mer_jax synthetic casme2 --out=$(DEMO)/corpus \
+	  --subjects=16 --clips_per_subject=12 --size=128
+	$(BIN)/mer_jax build casme2 --manual_dir=$(DEMO)/corpus --data_dir=$(DEMO)/data
+	$(BIN)/mer_jax train --config=demo:casme2 --workdir=$(DEMO)/run \
 	  --config.data.data_dir=$(DEMO)/data
 
 lint: $(STAMP)

@@ -77,7 +77,7 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
 
   Before anything is computed: a wrong name must not cost an hour of optical flow.
   """
-  _optimizer(config, 1)
+  _optimizer(config)
   given = settings.options(config.model)
   if config.model.name == SVM:
     if config.selection.name != options.LAST:
@@ -187,10 +187,11 @@ def _recipe(config: config_dict.ConfigDict, split: Split, network: nn.Module) ->
   )
 
 
-def _optimizer(config: config_dict.ConfigDict, clips: int) -> optimizers.Optimizer:
-  """The optimiser of a training on so many clips."""
+def _optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Optimizer:
+  """The optimiser of a training on so many clips; without them it is only checked."""
   section = config.optimizer
-  per_epoch = schedule.steps_per_epoch(clips, min(config.training.batch_size, clips))
+  batch = min(config.training.batch_size, clips)
+  per_epoch = schedule.steps_per_epoch(clips, batch) if clips else 0
   return optimizers.build(
     section.name,
     optimizers.Schedule(

@@ -33,7 +33,7 @@ class Schedule(NamedTuple):
       warmup_cosine: first rises from 0 in `warmup_steps`, which are among `steps`.
     decay_steps, decay_rate: of step; 0 steps: never.
     warmup_steps: of warmup_cosine.
-    steps: of a whole training.
+    steps: of a whole training; 0: not known yet, and then there is no transformation to make.
   """
 
   name: str = "constant"
@@ -135,6 +135,11 @@ def build(
         f"config.optimizer.{field} is {value}, but the schedule is {schedule.name}. Set"
         f" config.optimizer.schedule={of}, or {field} to 0."
       )
+  if schedule.warmup_steps >= schedule.steps > 0:
+    raise ConfigError(
+      f"config.optimizer.warmup_steps is {schedule.warmup_steps}, and the whole training has"
+      f" {schedule.steps} steps. Warm up for fewer, or train for more epochs."
+    )
   return Optimizer(name, schedule, clip_norm, tuple(given.items()))
 
 

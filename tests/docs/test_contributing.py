@@ -151,8 +151,7 @@ def run(name, **fields):
   config.data.data_dir = data
   config.training.epochs = 2
   config.training.batch_size = 4
-  with config.unlocked():
-    config.update_from_flattened_dict({k.replace("__", "."): v for k, v in fields.items()})
+  config.update_from_flattened_dict({k.replace("__", "."): v for k, v in fields.items()})
   if config.model.name == "ststnet":
     config.input.size = 12
   return mer_jax.run(config, f"{data}/{name}", quiet=True).run.summary

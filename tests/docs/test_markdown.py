@@ -26,7 +26,7 @@ EXECUTED = ("README.md", "docs/")
 RUN_ELSEWHERE = {
   "make install": "what `make test` does",
   "make test": ".github/workflows/ci.yml",
-  "make docs": "needs the extra docs; tests/docs/test_site.py builds where it is installed",
+  "make docs": "a step of its own in .github/workflows/ci.yml",
   "pre-commit install": "writes into .git; tests/docs/test_project_files.py checks its hooks",
   "pip install -c constraints.txt -e '.[test,peers]'": "needs the network and PyTorch",
   "python -m tests.benchmarks.loso": "half an hour; in small in tests/benchmarks",

@@ -70,7 +70,11 @@ def test_pythons_agree():
   workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
   job = workflow["jobs"]["test"]
   assert job["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
-  assert [step["run"] for step in job["steps"] if "run" in step] == ["make test", "make demo"]
+  assert [step["run"] for step in job["steps"] if "run" in step] == [
+    "make test",
+    "make demo",
+    "make docs",
+  ]
 
 
 def test_what_ci_runs_are_targets_of_the_makefile():

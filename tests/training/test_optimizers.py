@@ -112,6 +112,7 @@ def test_the_same_optimiser_is_equal_so_that_nothing_is_compiled_twice():
     (("sgd", Schedule("cosin")), "Did you mean 'cosine'"),
     (("sgd", Schedule("constant", 5)), "Set config.optimizer.schedule=step"),
     (("sgd", Schedule("cosine", warmup_steps=5)), "Set config.optimizer.schedule=warmup_cosine"),
+    (("sgd", Schedule("warmup_cosine", warmup_steps=5, steps=5)), "training has 5 steps"),
     (("sgd", Schedule(), 0.0, {"b2": 0.9}), "option of the optimizer sgd 'b2'"),
     (("adam", Schedule(), 0.0, {"b1": 0.9}), "option of the optimizer adam 'b1'"),
   ],
