@@ -37,6 +37,8 @@ CACHE = {
   "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
+# What the commands see of the environment of the tests.
+KEPT = ("JAX_COMPILATION", "JAX_PERSIST", "XLA_FLAGS")
 # What is left out, and why.
 NOT_HERE = {
   "make demo": "a step of its own in .github/workflows/ci.yml",
@@ -167,7 +169,8 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
 def bash(sandbox: pathlib.Path, script: str) -> subprocess.CompletedProcess[str]:
   environment = {
     **CACHE,
-    **{k: v for k, v in os.environ.items() if k.startswith(("JAX_COMPILATION", "JAX_PERSIST"))},
+    # Programs are not optimised, as in all tests: they compile in a third of the time.
+    **{k: v for k, v in os.environ.items() if k.startswith(KEPT)},
     "HOME": str(sandbox),
     "PATH": str(sandbox / "bin"),
     "JAX_PLATFORMS": "cpu",

@@ -175,7 +175,7 @@ def test_a_cell_in_which_folds_were_stopped_does_not_stop_the_others(
     (
       lambda c: c.systems.my_own.data.update(builder_config="frames224"),
       errors.DataError,
-      r"my_own/casme2: No prepared dataset casme2/frames224.*--config frames224",
+      r"my_own/casme2: No prepared dataset casme2/frames224.*--config=frames224",
     ),
     (
       lambda c: c.systems.my_own.model.update(name="ststnet"),
