@@ -51,6 +51,24 @@ def _run(options: argparse.Namespace) -> int:
   return 0
 
 
+@contextlib.contextmanager
+def _temporary_files_removed() -> Iterator[None]:
+  """Within this, temporary files lie in a folder that is removed at the end.
+
+  TFDS makes a folder for every builder that it constructs, and removes none.
+  """
+  before = tempfile.tempdir
+  _remove_abandoned(pathlib.Path(tempfile.gettempdir()), "mer_jax-build")
+  prefix = atomic.temporary_prefix("mer_jax-build")
+  with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+    tempfile.tempdir = folder
+    try:
+      yield
+    finally:
+      tempfile.tempdir = before
+
+
+@_temporary_files_removed()
 def build(
   dataset: str,
   manual_dir: str | os.PathLike[str],
@@ -82,30 +100,8 @@ def build(
     DataError: the corpus is absent, damaged or (if strict) in need of repair, or the data already
       there come from other files or other options; then nothing was written.
   """
-  with _temporary_files_removed():
-    return _build(
-      dataset,
-      pathlib.Path(manual_dir).expanduser(),
-      pathlib.Path(data_dir).expanduser(),
-      config,
-      strict=strict,
-      overwrite=overwrite,
-      sheet=sheet,
-      crop=crop,
-    )
-
-
-def _build(
-  dataset: str,
-  manual_dir: pathlib.Path,
-  data_dir: pathlib.Path,
-  config: str | None,
-  *,
-  strict: bool,
-  overwrite: bool,
-  sheet: str | os.PathLike[str] | None,
-  crop: str,
-) -> tuple[BuildReport, pathlib.Path, bool]:
+  manual_dir = pathlib.Path(manual_dir).expanduser()
+  data_dir = pathlib.Path(data_dir).expanduser()
   builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
   builder.sheet = pathlib.Path(sheet).expanduser() if sheet else None
   builder.crop = crop
@@ -118,23 +114,6 @@ def _build(
     return _prepare(builder, manual_dir, data_dir, folder), folder, False
   except OSError as error:
     raise DataError(f"The data cannot be written to {folder}: {error}") from error
-
-
-@contextlib.contextmanager
-def _temporary_files_removed() -> Iterator[None]:
-  """Within this, temporary files lie in a folder that is removed at the end.
-
-  TFDS makes a folder for every builder that it constructs, and removes none.
-  """
-  before = tempfile.tempdir
-  _remove_abandoned(pathlib.Path(tempfile.gettempdir()), "mer_jax-build")
-  prefix = atomic.temporary_prefix("mer_jax-build")
-  with tempfile.TemporaryDirectory(prefix=prefix) as folder:
-    tempfile.tempdir = folder
-    try:
-      yield
-    finally:
-      tempfile.tempdir = before
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """mer_jax configs: what ships with the package, or everything about one config."""
 
 import argparse
-import ast
 import textwrap
 from collections.abc import Sequence
 
@@ -65,6 +64,4 @@ def _choices() -> str:
 
 def _described(spec: str) -> str:
   config = config_files.load_config(spec)
-  path = config_files.find(spec.rpartition(":")[0] or spec)
-  text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-  return "\n".join([text, "", *config_files.as_text(config)])
+  return "\n".join([config_files.docstring(spec), "", *config_files.as_text(config)])

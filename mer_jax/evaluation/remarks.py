@@ -34,6 +34,19 @@ def read(predictions: str | os.PathLike[str]) -> list[str]:
   return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
 
 
+def synthetic_among(drawn: Sequence[str], count: int) -> list[str]:
+  """The warning that clips were drawn; it names those of `count` runs or logs, if not all are.
+
+  Args:
+    drawn: names of the runs or logs whose clips were drawn.
+    count: of all that are shown together.
+  """
+  if not drawn:
+    return []
+  which = "" if len(drawn) == count else f"{', '.join(drawn)}: "
+  return [which + completeness.SYNTHETIC_REMARK]
+
+
 def synthetic(predictions: str | os.PathLike[str]) -> str:
   """The warning that the clips of the file `predictions` were drawn; "" where none is known."""
   warning = completeness.SYNTHETIC_REMARK

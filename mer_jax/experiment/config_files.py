@@ -80,8 +80,17 @@ def module(name: str) -> types.ModuleType:
 
 def describe(name: str) -> tuple[str, Sequence[str]]:
   """The first line of a shipped config's docstring, and the arguments that it takes."""
-  text = ast.get_docstring(ast.parse(find(name).read_text(encoding="utf-8"))) or ""
-  return text.splitlines()[0], module(name).ARGUMENTS
+  return docstring(name).splitlines()[0], module(name).ARGUMENTS
+
+
+def docstring(spec: str) -> str:
+  """The docstring of the config that `spec` names, see `load_config`; "" where it has none.
+
+  Raises:
+    ConfigError: there is no such file.
+  """
+  file, _ = _split(spec)
+  return ast.get_docstring(ast.parse(find(file).read_text(encoding="utf-8"))) or ""
 
 
 def override(config: config_dict.ConfigDict, assignments: Sequence[str]) -> None:

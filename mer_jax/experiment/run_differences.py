@@ -15,10 +15,8 @@ from mer_jax.report.clip_rows import predictions_text
 
 def warnings(names: Sequence[str], files: Sequence[pathlib.Path]) -> list[str]:
   """That clips were drawn, where the run of a predictions.csv says so; which runs, if not all."""
-  drawn = [remarks.synthetic(file) for file in files]
-  known = [name for name, text in zip(names, drawn, strict=True) if text]
-  which = "" if len(known) == len(names) else f"{', '.join(known)}: "
-  return [f"{which}{text}" for text in dict.fromkeys(drawn) if text]
+  drawn = [name for name, file in zip(names, files, strict=True) if remarks.synthetic(file)]
+  return remarks.synthetic_among(drawn, len(names))
 
 
 def config_fields(names: Sequence[str], files: Sequence[pathlib.Path]) -> dict[str, Any]:

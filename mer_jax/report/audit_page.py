@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from mer_jax.evaluation import audit_formulas, audit_intervals, intervals
+from mer_jax.evaluation import audit_formulas, audit_intervals, intervals, remarks
 from mer_jax.evaluation.audit import Audit
 from mer_jax.protocols import completeness
 from mer_jax.report import audit as report
@@ -45,10 +45,7 @@ def write(folder: str | os.PathLike[str], audits: Sequence[Audit]) -> pathlib.Pa
 def _warnings(audits: Sequence[Audit]) -> list[str]:
   """What is said of some log that must be read before its numbers: that its clips were drawn."""
   drawn = [audit.name for audit in audits if completeness.SYNTHETIC_REMARK in audit.remarks]
-  if not drawn:
-    return []
-  which = "" if len(drawn) == len(audits) else f"{', '.join(drawn)}: "
-  return [which + completeness.SYNTHETIC_REMARK]
+  return remarks.synthetic_among(drawn, len(audits))
 
 
 def _content(audit: Audit) -> dict[str, Any]:

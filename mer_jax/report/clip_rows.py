@@ -50,10 +50,10 @@ def table(predictions: Predictions) -> Table:
     known = predicted[:, n] != NO_PREDICTION
     right = int((predicted[known, n] == parts[0].label[n]).sum())
     keys = (str(field[n]) for field in (parts[0].dataset, parts[0].subject, parts[0].clip))
-    said = predictions_text(predicted[:, n], names)
+    text = predictions_text(predicted[:, n], names)
     p = probabilities[known, n].mean(axis=0) if known.any() else [None] * len(names)
     verdict = _verdict(right, int(known.sum()), several)
-    cells = [*keys, names[parts[0].label[n]], said, verdict, *map(_probability, p)]
+    cells = [*keys, names[parts[0].label[n]], text, verdict, *map(_probability, p)]
     rows.append(Row(cells, bool(2 * right < known.sum())))
   return Table(head, rows)
 

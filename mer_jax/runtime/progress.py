@@ -36,7 +36,7 @@ def progress(
 
 
 @contextlib.contextmanager
-def saying(bar: tqdm, text: str) -> Iterator[None]:
+def note_shown(bar: tqdm, text: str) -> Iterator[None]:
   """While inside, `text` stands behind `bar`: nothing counts up meanwhile. "" changes nothing."""
   if text:
     bar.set_postfix_str(text)

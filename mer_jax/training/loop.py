@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax.errors import Interrupted
 from mer_jax.runtime import distributed, interrupts
-from mer_jax.runtime.progress import progress, saying
+from mer_jax.runtime.progress import note_shown, progress
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
@@ -117,9 +117,11 @@ def train(
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
         # A program is compiled by its first call, which then returns before it has run.
-        with saying(bar, "compiling" if epoch == began else ""):
+        with note_shown(bar, "compiling" if epoch == began else ""):
           state, sums = finish(program.train(state, *span))
-      with saying(bar, "compiling" if until in due and due.isdisjoint(range(began, until)) else ""):
+      with note_shown(
+        bar, "compiling" if until in due and due.isdisjoint(range(began, until)) else ""
+      ):
         snapshot = program.predict(state) if until in due else None
       log(pending)
       pending = Chunk(epoch, until, sums, snapshot)

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from processes import output_of_python
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = ("mer_jax", "configs", "data_builders")
@@ -53,16 +54,7 @@ def mer_jax(installed, folder):
 
   def mer_jax(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(installed), "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(
-      [sys.executable, str(installed / "bin" / "mer_jax"), *arguments],
-      cwd=folder,
-      env=environment,
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return output_of_python((installed / "bin" / "mer_jax", *arguments), folder, environment)
 
   return mer_jax
 

@@ -6,12 +6,11 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from processes import output_of_python
 
 ROOT = pathlib.Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -86,16 +85,7 @@ def python(checkout: pathlib.Path, *arguments: object) -> str:
     **os.environ,
     "PYTHONPATH": str(checkout),
   }
-  done = subprocess.run(
-    [sys.executable, *map(str, arguments)],
-    cwd=checkout,
-    env=environment,
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stdout + done.stderr
-  return done.stdout
+  return output_of_python(arguments, checkout, environment)
 
 
 def draw_mylab(folder: pathlib.Path) -> pathlib.Path:
