@@ -6,8 +6,56 @@ Anthropometry of the Head and Face, 1994), rounded.
 """
 
 import dataclasses
+from typing import Any, NamedTuple
 
 import numpy as np
+
+# Mean and standard deviation of each length among people, in face widths.
+LENGTHS = {
+  "eye_x": (0.23, 0.010),
+  "eye_w": (0.105, 0.008),
+  "eye_h": (0.036, 0.006),
+  "brow_y": (-0.135, 0.014),
+  "brow_w": (0.135, 0.010),
+  "brow_h": (0.024, 0.006),
+  "brow_tilt": (0.020, 0.015),
+  "nose_y": (0.33, 0.018),
+  "nose_w": (0.125, 0.014),
+  "mouth_y": (0.50, 0.018),
+  "mouth_w": (0.185, 0.014),
+  "lip": (0.055, 0.010),
+  "chin_y": (0.83, 0.030),
+  "jaw": (2.8, 0.35),
+  "hairline": (-0.50, 0.045),
+}
+# No length is drawn further from its mean than this many standard deviations.
+FURTHEST = 2.0
+# Standard deviation of shift x, shift y, log of the extent and turn of the field of an action unit.
+MUSCLES = (0.02, 0.02, 0.2, 0.35)
+
+
+class Proportions(NamedTuple):
+  """What decides where a person's face moves: the part of `Identity` that no picture needs.
+
+  Scalars and `anatomy` as there, of numpy or of jax.
+  """
+
+  eye_x: Any
+  eye_w: Any
+  eye_h: Any
+  brow_y: Any
+  brow_w: Any
+  brow_h: Any
+  brow_tilt: Any
+  nose_y: Any
+  nose_w: Any
+  mouth_y: Any
+  mouth_w: Any
+  lip: Any
+  chin_y: Any
+  jaw: Any
+  hairline: Any
+  anatomy: Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +129,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
   """Draws one person."""
 
   def around(mean: float, spread: float) -> float:
-    return float(mean + spread * np.clip(rng.normal(), -2, 2))
+    return float(mean + spread * np.clip(rng.normal(), -FURTHEST, FURTHEST))
 
   tone = int(rng.integers(len(_SKINS)))
   skin = _SKINS[tone] * (1 + 0.02 * rng.normal(size=3))
@@ -97,21 +145,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
     [rng.uniform(-0.38, 0.38, 6), rng.uniform(-0.35, 0.7, 6), rng.uniform(0.004, 0.011, 6)], 1
   )
   return Identity(
-    eye_x=around(0.23, 0.010),
-    eye_w=around(0.105, 0.008),
-    eye_h=around(0.036, 0.006),
-    brow_y=around(-0.135, 0.014),
-    brow_w=around(0.135, 0.010),
-    brow_h=around(0.024, 0.006),
-    brow_tilt=around(0.020, 0.015),
-    nose_y=around(0.33, 0.018),
-    nose_w=around(0.125, 0.014),
-    mouth_y=around(0.50, 0.018),
-    mouth_w=around(0.185, 0.014),
-    lip=around(0.055, 0.010),
-    chin_y=around(0.83, 0.030),
-    jaw=around(2.8, 0.35),
-    hairline=around(-0.50, 0.045),
+    **{name: around(*spread) for name, spread in LENGTHS.items()},
     skin=skin.astype(np.float32),
     hair=hair,
     iris=iris,
@@ -126,5 +160,10 @@ def draw_identity(rng: np.random.Generator) -> Identity:
     light=(light / np.linalg.norm(light)).astype(np.float32),
     ambient=float(rng.uniform(0.35, 0.6)),
     grain=int(rng.integers(2**31)),
-    anatomy=(rng.normal(size=(2, 32, 4)) * (0.02, 0.02, 0.2, 0.35)).astype(np.float32),
+    anatomy=(rng.normal(size=(2, 32, 4)) * MUSCLES).astype(np.float32),
   )
+
+
+def proportions(person: Identity) -> Proportions:
+  """The proportions of a person."""
+  return Proportions(*(getattr(person, name) for name in Proportions._fields))

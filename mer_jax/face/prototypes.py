@@ -26,7 +26,7 @@ _MIXTURES = {
   "positive": (("happiness", 1.0),),
 }
 # Probability of each AU; of the AUs in a tuple, exactly one is taken.
-_PROTOTYPES: dict[str, tuple[tuple[int | tuple[int, ...], float], ...]] = {
+PROTOTYPES: dict[str, tuple[tuple[int | tuple[int, ...], float], ...]] = {
   "happiness": ((12, 1.0), (6, 0.65), (25, 0.12), (14, 0.06)),
   "surprise": (((1, 2), 1.0), (1, 0.7), (2, 0.75), (5, 0.45), ((25, 26), 0.4)),
   "disgust": (((9, 10), 0.7), (4, 0.65), (7, 0.45), (17, 0.15)),
@@ -37,8 +37,8 @@ _PROTOTYPES: dict[str, tuple[tuple[int | tuple[int, ...], float], ...]] = {
   "repression": (((14, 15, 17, 24), 1.0), (15, 0.35), (17, 0.4), (23, 0.25), (12, 0.15)),
   "others": (((4, 4, 4, 7, 14, 2, 12, 1, 10), 1.0), (7, 0.3), (4, 0.25), (17, 0.15), (5, 0.1)),
 }
-_CENTRAL = (17, 25, 26)  # muscles of the midline have no one-sided form
-_ONE_SIDED = 0.15  # share of AUs seen on one side only
+CENTRAL = (17, 25, 26)  # muscles of the midline have no one-sided form
+ONE_SIDED = 0.15  # share of AUs seen on one side only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,22 +69,22 @@ def choose(emotion: str, rng: np.random.Generator) -> tuple[ActionUnit, ...]:
     names, shares = zip(*_MIXTURES[name], strict=True)
     name = str(rng.choice(names, p=shares))
   numbers: set[int] = set()
-  for unit, probability in _PROTOTYPES[name]:
+  for unit, probability in PROTOTYPES[name]:
     if rng.random() < probability:
       numbers.add(unit if isinstance(unit, int) else int(rng.choice(unit)))
   if not numbers:  # the prototypes of disgust, anger and sadness have no compulsory member
-    first = _PROTOTYPES[name][0][0]
+    first = PROTOTYPES[name][0][0]
     numbers.add(first if isinstance(first, int) else int(rng.choice(first)))
   return tuple(_action_unit(number, name, rng) for number in sorted(numbers))
 
 
 def _action_unit(number: int, emotion: str, rng: np.random.Generator) -> ActionUnit:
   strength = float(np.exp(rng.normal(0.0, 0.3)))
-  if number in _CENTRAL:
+  if number in CENTRAL:
     return ActionUnit(number, strength, strength)
   asymmetry = float(rng.normal(0.0, 0.25))
   left, right = strength * np.exp(asymmetry), strength * np.exp(-asymmetry)
-  one_sided = emotion == "contempt" or rng.random() < _ONE_SIDED
+  one_sided = emotion == "contempt" or rng.random() < ONE_SIDED
   if one_sided and rng.random() < 0.5:
     left = 0.0
   elif one_sided:

@@ -1,6 +1,7 @@
 """When a face moves: the timing of an expression, stray activity, the head, the lids, the light."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -48,10 +49,7 @@ def draw_timing(
     hold = float(rng.uniform(0.02, 0.25)) * (1 - peak)
     end = peak + hold + float(rng.uniform(0.75, 1.0)) * (1 - peak - hold)
     rest = float(rng.uniform(0.0, 0.25))
-    rise = _smooth((phase - start) / (peak - start))
-    sag = 0.03 * np.clip((phase - peak) / hold, 0, 1)
-    fall = (1 - sag) - (0.97 - rest) * _smooth((phase - peak - hold) / (end - peak - hold))
-    curve = np.where(phase <= peak, rise, fall)
+    curve = act(phase, start, peak, hold, end, rest)
     for side, weight in (("L", unit.left), ("R", unit.right)):
       if weight:
         names.append(f"{side}{unit.number}")
@@ -61,12 +59,28 @@ def draw_timing(
   return names, weights, (total / total.max()).astype(np.float32)
 
 
+def act(phase: Any, start: Any, peak: Any, hold: Any, end: Any, rest: Any) -> Any:
+  """float [T], 0 before `start`, 1 at `peak`, `rest` from `end` on; of numpy or of jax.
+
+  Args:
+    phase: float [T], 0 at the onset and 1 at the offset.
+    start, peak, end: phases, in that order.
+    hold: how long nearly everything stays after the peak; peak + hold is below end.
+    rest: what remains, 0..1.
+  """
+  xp = phase.__array_namespace__()
+  rise = _smooth((phase - start) / (peak - start))
+  sag = 0.03 * xp.clip((phase - peak) / hold, 0, 1)
+  fall = (1 - sag) - (0.97 - rest) * _smooth((phase - peak - hold) / (end - peak - hold))
+  return xp.where(phase <= peak, rise, fall)
+
+
 def draw_stray(frames: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
   """Names [A] and weights [T, A] of what a face does besides: swallowing, a twitch, relaxing.
 
   Single sides of any AU, weaker than the expression, at any time; coders do not write them down.
   """
-  names = [f"{rng.choice(['L', 'R'])}{rng.choice(_STRAY_UNITS)}" for _ in range(rng.integers(0, 4))]
+  names = [f"{rng.choice(['L', 'R'])}{rng.choice(STRAY_UNITS)}" for _ in range(rng.integers(0, 4))]
   phase = np.arange(frames) / max(frames - 1, 1)
   weights = np.zeros((frames, len(names)), np.float32)
   for column in weights.T:
@@ -76,12 +90,12 @@ def draw_stray(frames: int, rng: np.random.Generator) -> tuple[list[str], np.nda
   return names, weights
 
 
-_STRAY_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25)
+STRAY_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25)
 
 
-def _smooth(x: np.ndarray) -> np.ndarray:
+def _smooth(x: Any) -> Any:
   """Minimum-jerk step from 0 to 1 (Flash and Hogan, J. Neuroscience 5, 1985)."""
-  x = np.clip(x, 0.0, 1.0)
+  x = x.__array_namespace__().clip(x, 0.0, 1.0)
   return x * x * x * (10 - 15 * x + 6 * x * x)
 
 

@@ -14,6 +14,7 @@ from mer_jax.clips import GRAY, Clips
 from mer_jax.inputs.cache import NO_CACHE, Cache
 from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.optical_flow import METHODS, between
+from mer_jax.inputs.relative import NORMALISATIONS, relative
 from mer_jax.inputs.resize import resized
 from mer_jax.inputs.threads import on_all_cores
 from mer_jax.runtime.progress import progress
@@ -50,6 +51,7 @@ def flow(
   scaling: str = "minmax",
   # Published maps contain the head's motion too. "translation" and "affine" take it out.
   head_motion: str = "keep",
+  normalise: str = "none",
   allow_small: bool = False,
 ) -> dict[str, np.ndarray]:
   """Horizontal flow u, vertical flow v and optical strain between onset and apex.
@@ -66,6 +68,7 @@ def flow(
       of a 128 pixels wide face, strain in units of 0.1.
     head_motion: "keep"; "translation": subtract the median of u and of v; "affine": subtract the
       affine motion that fits the flow best in the least squares sense.
+    normalise: "none", or after scaling "relative" (relative.py), as with published maps.
     allow_small: accept smaller frames, in which sub-pixel motion is mostly lost.
 
   Returns:
@@ -75,6 +78,7 @@ def flow(
     ConfigError: frames below 128 pixels, or a value that is not listed above.
   """
   checks.check_choice("scaling", scaling, SCALINGS)
+  checks.check_choice("normalise", normalise, NORMALISATIONS)
   check_flow(clips, size, FlowOptions(method, head_motion, allow_small))
   onsets, apexes = clips.starts[:-1] + clips.onset, clips.starts[:-1] + clips.apex
 
@@ -91,7 +95,7 @@ def flow(
   image = cache.load_or_compute(clips, "flow", options, maps)["image"]
   for n in range(len(clips)):
     image[n] = SCALINGS[scaling](image[n])
-  return {"image": image}
+  return {"image": relative(image[:, None])[:, 0] if normalise == "relative" else image}
 
 
 def check_flow(clips: Clips, size: int, options: FlowOptions) -> None:

@@ -5,24 +5,28 @@ import numpy as np
 from mer_jax import checks, errors
 from mer_jax.clips import FLOW_MAPS, Clips
 from mer_jax.inputs.declaration import declares
+from mer_jax.inputs.relative import NORMALISATIONS, relative
 
 
 @declares(reads=(FLOW_MAPS,), gives=("image",))
-def flow_maps(clips: Clips, *, index: int = 0) -> dict[str, np.ndarray]:
+def flow_maps(clips: Clips, *, index: int = 0, normalise: str = "none") -> dict[str, np.ndarray]:
   """Map number `index` of each clip.
 
   Args:
     clips: Clips [N] of flow maps.
     index: which map, from 0; archives with several put onset to apex first.
 
+    normalise: "none", or "relative" (relative.py): against the head's shift, in units of its size.
+
   Returns:
-    image: float32 [N, H, W, 3] in 0..1: horizontal flow, vertical flow, optical strain, scaled per
-      map by whoever published them.
+    image: float32 [N, H, W, 3]: horizontal flow, vertical flow, optical strain; with normalise
+      "none" in 0..1, scaled per map by whoever published them.
 
   Raises:
-    ConfigError: a clip has no map of that number.
+    ConfigError: a clip has no map of that number, or there is no such normalisation.
   """
   checks.check_at_least("index", index, 0)
+  checks.check_choice("normalise", normalise, NORMALISATIONS)
   short = np.flatnonzero(clips.num_frames <= index)
   if len(short):
     raise errors.ConfigError(
@@ -30,4 +34,5 @@ def flow_maps(clips: Clips, *, index: int = 0) -> dict[str, np.ndarray]:
       f" {clips.name(int(short[0]))} with {clips.num_frames[short[0]]} (numbered from 0). Choose a"
       " smaller index."
     )
-  return {"image": clips.frames[clips.starts[:-1] + index] / np.float32(255)}
+  image = clips.frames[clips.starts[:-1] + index] / np.float32(255)
+  return {"image": relative(image[:, None])[:, 0] if normalise == "relative" else image}

@@ -16,6 +16,7 @@ from mer_jax.clips import GRAY, Clips
 from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.flow import FlowOptions, batches, check_flow, fixed, maps_between
 from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
+from mer_jax.inputs.relative import NORMALISATIONS, relative
 from mer_jax.runtime.progress import progress
 
 
@@ -28,6 +29,7 @@ def flow_sequence(
   pad: str = "post",
   truncate: str = "first",
   resample: str = "none",
+  normalise: str = "none",
   **flow_options: Any,
 ) -> dict[str, np.ndarray]:
   """Horizontal flow u, vertical flow v and optical strain between the onset and each frame kept.
@@ -40,6 +42,7 @@ def flow_sequence(
     size: H = W of the result, pixels.
     resample: "none", or "linear": of T times evenly spaced from the first frame to the last, the
       nearest frames; a clip shorter than T repeats some.
+    normalise: "none", or "relative" (relative.py), with one unit for all maps of a clip.
     **flow_options: method, head_motion, allow_small: as in `flow`.
 
   Returns:
@@ -52,6 +55,7 @@ def flow_sequence(
   """
   check_length(num_frames, pad, truncate)
   checks.check_choice("resample", resample, ("none", "linear"))
+  checks.check_choice("normalise", normalise, NORMALISATIONS)
   options = FlowOptions(**flow_options)
   check_flow(clips, size, options)
 
@@ -69,6 +73,8 @@ def flow_sequence(
         frames[n, stands] = maps
         mask[n, stands] = True
       bar.update(len(batch))
+  if normalise == "relative":
+    frames = relative(frames, mask)
   return {"frames": frames, "mask": mask}
 
 

@@ -12,6 +12,7 @@ from mer_jax import checks, inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
 from mer_jax.models.micro_attention import MicroAttention
+from mer_jax.models.motion_net import MotionNet
 from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
 from mer_jax.models.ststnet import Ststnet
 
@@ -20,6 +21,7 @@ MODELS: dict[str, type[nn.Module]] = {
   "ststnet": Ststnet,
   "micro_attention": MicroAttention,
   "atnet": Atnet,
+  "motion_net": MotionNet,
 }
 
 
