@@ -12,7 +12,8 @@ from problems import CASES, LARGER_CASES, problem, program
 from mer_jax import models, training
 from mer_jax.errors import DataError
 from mer_jax.training import program as programs
-from mer_jax.training.fold import BATCHES, NEVER
+from mer_jax.training.fold import NEVER
+from mer_jax.training.recipe import BATCHES
 from mer_jax.training.schedule import shared
 
 STEPS = 13  # more than two epochs of 19 clips in batches of 4, and no multiple of one
@@ -209,7 +210,7 @@ def test_a_fold_is_what_a_plain_loop_over_its_training_clips_computes():
   loso = loso._replace(recipe=recipe)
   fold = 2
   first = jax.tree.map(lambda x: x[0, fold], jax.device_get(loso.init()))
-  params, stats, opt_state, _ = first
+  params, stats, opt_state, *_ = first
   hyper = {"learning_rate": np.float32(0.05), "momentum": np.float32(0.9)}
   key = jax.random.fold_in(jax.random.key(7), BATCHES)
   for step in range(6):
