@@ -303,7 +303,8 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
 
 def _split(layout: Layout, tree):
   """Leaves [F_local, ...] -> [blocks, block, ...]."""
-  return jax.tree.map(lambda x: x.reshape(-1, layout.block, *x.shape[1:]), tree)
+  # Without -1, which is ambiguous where there is no clip.
+  return jax.tree.map(lambda x: x.reshape(len(x) // layout.block, layout.block, *x.shape[1:]), tree)
 
 
 def _join(tree):
