@@ -44,6 +44,9 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
       others, `clips_missing` maps each seed to its clips without a prediction. `interval` maps each
       score to its [low, high], see `intervals`, and says `level` (0..1), `resamples` and over how
       many `subjects`; None where there are too few of these.
+    ensemble: only where every one of several seeds predicted every clip: the same as `pooled`, of
+      the class with the highest mean over the seeds of a clip's probabilities; `clips_missing` is
+      empty.
     per_dataset: dataset -> the same, of the same predictions restricted to that dataset; the scores
       are None where no clip of the dataset has a prediction.
     fold_mean: convention -> scores averaged over the folds of a seed that predicted, then over
@@ -80,6 +83,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     "seeds_scored": [int(part.seed[0]) for part in scored_parts],
     "missing": _missing(predictions),
     "pooled": _table(parts, subjects),
+    **_ensemble(parts),
     "majority": _majority(parts),
     "fold_mean": {
       convention: _over_seeds([means[convention] for means in fold_means])
@@ -180,6 +184,16 @@ def _table(parts: list[Predictions], subjects: BySubject) -> dict[str, Any]:
       for k, name in enumerate(names)
     },
   }
+
+
+def _ensemble(parts: list[Predictions]) -> dict[str, Any]:
+  """The table of the seeds together under its name; empty for one seed, or with a gap."""
+  if len(parts) < 2 or not all(made(part).all() for part in parts):
+    return {}
+  mean = np.mean([part.probabilities.astype(np.float64) for part in parts], axis=0)
+  together = parts[0]._replace(prediction=single_class.predicted(mean), probabilities=mean)
+  table = _table([together], by_subject(clip_table(together)))
+  return {"ensemble": {**table, "clips_missing": {}}}
 
 
 def _interval(subjects: BySubject) -> dict[str, Any] | None:

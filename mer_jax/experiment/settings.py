@@ -13,10 +13,11 @@ from typing import Any
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError, unknown
+from mer_jax.experiment import examples, training_options
 from mer_jax.experiment.selection import options as options_of_selection
 
 # Sections with further fields, the options of what their `name` names, which checks them.
-OPEN_SECTIONS = ("input", "model", "optimizer", "protocol")
+OPEN_SECTIONS = ("input", "model", "optimizer", "protocol", "drawn")
 # Fields that say where and how, not what: they may differ between a run and its continuation. More
 # values of its variants add runs and change none.
 NOT_IDENTITY = (
@@ -98,26 +99,9 @@ def default() -> config_dict.ConfigDict:
   # Largest norm of the gradients of a fold; 0: any.
   config.optimizer.clip_norm = 0.0
 
-  config.training = config_dict.ConfigDict()
-  # Passes over the clips.
-  config.training.epochs = 100
-  # Clips in a step.
-  config.training.batch_size = 25
-  # shared: every fold sees the same batches; per_fold: every batch full; balanced: over-sampling.
-  config.training.schedule = "shared"
-  # What is learnt of a clip: a name in mer_jax.targets.
-  config.training.target = "single_class"
-  # none or class_weights (from each fold's own training clips).
-  config.training.balance = "none"
-  # Exponent of the focal loss; 0: plain cross-entropy.
-  config.training.focal_gamma = 0.0
-  # Epochs in one call of the program, and between two points of the learning curve.
-  config.training.chunk_epochs = 1
-  # Most folds trained side by side on a device; 0: automatic.
-  config.training.fold_block = 0
-  # How convolutions are computed: auto, fused, product or grouped, see
-  # mer_jax.models.layers.convolution.
-  config.training.convolution = "auto"
+  config.training = training_options.default()
+  config.drawn = examples.default_drawn()
+  config.augment = examples.default_augment()
 
   config.selection = options_of_selection.default()
 
@@ -198,20 +182,14 @@ def check(config: config_dict.ConfigDict) -> None:
   """
   # Here, so that reading a config, or finding a mistyped flag, needs no jax.
   from mer_jax import inputs
-  from mer_jax.models.layers import convolution
-  from mer_jax.targets import single_class
-  from mer_jax.training import schedule
 
   _check_fields(config, default(), "")
   for name, least in (
     ("seed", 0),
     ("seeds", 1),
     ("devices", 0),
-    ("training.epochs", 1),
-    ("training.batch_size", 1),
-    ("training.chunk_epochs", 1),
-    ("training.fold_block", 0),
-    ("training.focal_gamma", 0),
+    ("drawn.epoch_steps", 1),
+    *((f"augment.{name}", 0) for name in config.augment),
     ("selection.inner_folds", 2),
     ("selection.every_epochs", 1),
     ("checkpoint.every_epochs", 1),
@@ -227,15 +205,11 @@ def check(config: config_dict.ConfigDict) -> None:
     value = field(config, name)
     if not least <= value < math.inf:
       raise ConfigError(f"config.{name} is {value}; it must be >= {least} and finite.")
-  for name, allowed in (
-    ("data.apex", inputs.APEXES),
-    ("training.schedule", schedule.SCHEDULES),
-    ("training.balance", single_class.BALANCES),
-    ("training.convolution", convolution.IMPLEMENTATIONS),
-  ):
-    if field(config, name) not in allowed:
-      raise ConfigError(unknown(f"config.{name}", field(config, name), allowed))
+  if config.data.apex not in inputs.APEXES:
+    raise ConfigError(unknown("config.data.apex", config.data.apex, inputs.APEXES))
   options_of_selection.check(config.selection)
+  training_options.check(config.training)
+  examples.check(config)
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
 

@@ -15,12 +15,12 @@ from ml_collections import config_dict
 
 from mer_jax import inputs, models, protocols, svm, targets, training
 from mer_jax.errors import ConfigError, unknown
-from mer_jax.experiment import settings, sweep
+from mer_jax.experiment import recipes, settings, sweep
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
 from mer_jax.svm import features
-from mer_jax.training import optimizers, schedule
+from mer_jax.training import optimizers
 
 SVM = "svm"  # config.model.name
 
@@ -77,7 +77,7 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
 
   Before anything is computed: a wrong name must not cost an hour of optical flow.
   """
-  _optimizer(config)
+  recipes.optimizer(config)
   given = settings.options(config.model)
   if config.model.name == SVM:
     if config.selection.name != options.LAST:
@@ -127,7 +127,7 @@ def build_program(
   if config.selection.name == options.INNER and inner is None:
     hyper = {name: values[:1] for name, values in hyper.items()}
   folds = inner.folds if inner else training.Folds(split.fold_names, split.held_out)
-  recipe = _recipe(config, split, network)
+  recipe = recipes.build(config, split, arrays, network)
   layout = _layout(config, recipe, arrays, split, hyper, len(folds.names))
   return training.build(recipe, layout, seeds(config), folds, arrays, split.labels, hyper)
 
@@ -169,42 +169,11 @@ def roots(
     optimizers.Optimizer,
     optimizers.Schedule,
     seeds,
-    _recipe,
+    recipes.build,
     _layout,
   ]
   selected = [selection.train, inner_folds.deal] if epochs_selected else []
   return [*of_clips, type(model), *engine, *selected]
-
-
-def _recipe(config: config_dict.ConfigDict, split: Split, network: nn.Module) -> training.Recipe:
-  target = targets.find(config.training.target)
-  return training.Recipe(
-    model=network,
-    optimizer=_optimizer(config, len(split.labels)),
-    target=target(len(split.class_names), config.training.balance),
-    batch_size=min(config.training.batch_size, len(split.labels)),
-    schedule=config.training.schedule,
-  )
-
-
-def _optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Optimizer:
-  """The optimiser of a training on so many clips; without them it is only checked."""
-  section = config.optimizer
-  batch = min(config.training.batch_size, clips)
-  per_epoch = schedule.steps_per_epoch(clips, batch) if clips else 0
-  return optimizers.build(
-    section.name,
-    optimizers.Schedule(
-      section.schedule,
-      section.decay_steps,
-      section.decay_rate,
-      section.warmup_steps,
-      # Only where it counts: a program is compiled again for another number.
-      per_epoch * config.training.epochs if section.schedule.endswith("cosine") else 0,
-    ),
-    section.clip_norm,
-    settings.options_of_optimizer(config),
-  )
 
 
 def _layout(

@@ -71,7 +71,8 @@ class Row(NamedTuple):
 
   Attributes:
     name: what stands before the numbers.
-    kind: "pooled", "dataset", "interval" (of the line above), "majority" or "fold_mean".
+    kind: "pooled", "ensemble", "dataset", "interval" (of the line above), "majority" or
+      "fold_mean".
     clips: how many clips the scores are over, "430 of 442" where not all of them have a prediction;
       "" where that is not a count of clips.
     cells: the scores in the order of `COLUMNS`, formatted: ".7353", or ".7353 ±.0120" over seeds;
@@ -95,8 +96,9 @@ def console(
     remarks: what a reader must know besides; they stand last, where the eye is.
 
   Returns:
-    Lines of plain text without a trailing line break: scores pooled, per dataset, of always naming
-    the majority class, and averaged over folds; then scores per class; then the confusion matrix.
+    Lines of plain text without a trailing line break: scores pooled, of the seeds together, per
+    dataset, of always naming the majority class, and averaged over folds; then scores per class;
+    then the confusion matrix.
   """
   scores = [["", "clips", *COLUMNS.values()]]
   for row in rows(summary):
@@ -163,10 +165,12 @@ def gap(summary: dict[str, Any]) -> str | None:
 def rows(summary: dict[str, Any]) -> list[Row]:
   """The lines of the table of scores, the headline first."""
   pooled, datasets = summary["pooled"], summary["per_dataset"]
-  if len(datasets) == 1:
-    table = _with_interval(f"pooled ({next(iter(datasets))})", "pooled", pooled)
-  else:
-    table = _with_interval("pooled", "pooled", pooled)
+  only = f" ({next(iter(datasets))})" if len(datasets) == 1 else ""
+  table = _with_interval(f"pooled{only}", "pooled", pooled)
+  if "ensemble" in summary:
+    name = f"ensemble of {len(summary['seeds'])} seeds"
+    table += _with_interval(name, "ensemble", summary["ensemble"])
+  if not only:
     for name, entry in datasets.items():
       table += _with_interval(name, "dataset", entry)
   majority = {**summary["majority"], **{key: pooled[key] for key in _COUNTS}}
@@ -182,6 +186,10 @@ def notes(summary: dict[str, Any]) -> list[str]:
   if len(summary["seeds"]) > 1:
     lines.append(
       "Scores are means over the seeds, ± their standard deviation; counts are sums over the seeds."
+    )
+  if "ensemble" in summary:
+    lines.append(
+      "The ensemble names the class whose probability, as a mean over the seeds, is the highest."
     )
   tables = {"the pooled table": summary["pooled"], **summary["per_dataset"]}
   if len(summary["per_dataset"]) == 1:

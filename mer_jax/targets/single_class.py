@@ -42,10 +42,13 @@ class SingleClass(NamedTuple):
   Attributes:
     num_classes: K.
     balance: one of `BALANCES`: whether clips of rare classes weigh more.
+    smoothing: probability in [0, 1) that the target spreads evenly over all classes (Szegedy et
+      al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016).
   """
 
   num_classes: int
   balance: str = "none"
+  smoothing: float = 0.0
 
   def loss(
     self,
@@ -56,7 +59,8 @@ class SingleClass(NamedTuple):
   ) -> "jax.Array":
     """Weighted mean of the categorical cross-entropy over the examples that count.
 
-    sum_b w_b (1 - p_b)^gamma (-log p_b) / #{b : w_b > 0}, p_b the probability of the true class.
+    sum_b w_b (1 - p_b)^gamma H_b / #{b : w_b > 0}, p_b the probability of the true class and
+    H_b = (1 - smoothing) (-log p_b) + smoothing mean_k(-log p_bk).
     With weights that average 1 over the training set this is Keras' class_weight. gamma = 0 is
     plain cross-entropy; gamma = 2 is the focal loss of Lin et al. (ICCV 2017).
 
@@ -69,13 +73,17 @@ class SingleClass(NamedTuple):
     Returns:
       float scalar; 0 if nothing counts.
     """
+    import jax
     import jax.numpy as jnp
     import optax
 
-    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    loss = of_label = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    if self.smoothing:
+      of_all = jax.nn.logsumexp(logits, axis=-1) - logits.mean(axis=-1)
+      loss = (1 - self.smoothing) * of_label + self.smoothing * of_all
     if focal_gamma is not None:
       # 0^gamma has no finite slope for gamma < 1, which a fold of a sweep may have.
-      wrong = jnp.maximum(-jnp.expm1(-loss), jnp.finfo(loss.dtype).tiny)
+      wrong = jnp.maximum(-jnp.expm1(-of_label), jnp.finfo(loss.dtype).tiny)
       loss = loss * jnp.power(wrong, focal_gamma)
     return jnp.sum(weights * loss) / jnp.maximum(jnp.sum(weights > 0), 1)
 

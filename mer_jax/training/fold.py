@@ -4,7 +4,7 @@ Nothing here knows that other folds exist. What a fold may learn from is said by
 clip of weight 0 reaches neither loss, nor gradient, nor statistics.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -12,11 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mer_jax.targets import SingleClass
-from mer_jax.training import schedule
-
-# What the keys below a seed's key are for: fold_in of the purpose, then the fold, then the step.
-INIT, BATCHES, DROPOUT = range(3)
+from mer_jax.training import augment, auxiliary, average
+from mer_jax.training.batch import Batch, own_batch, weights_of
+from mer_jax.training.recipe import DROPOUT, INIT, Data, Fold, Recipe, purpose_key
 
 
 class FoldState(NamedTuple):
@@ -28,43 +26,14 @@ class FoldState(NamedTuple):
     opt_state: the optimiser's state.
     stopped: int32, the step whose loss was not finite, from which on the fold stays as it is;
       `NEVER` while it trains.
+    average: average.Averaged where the recipe asks for it, else empty.
   """
 
   params: Any
   batch_stats: Any
   opt_state: Any
   stopped: jax.Array
-
-
-class Data(NamedTuple):
-  """All clips, on device, the same for every fold.
-
-  Attributes:
-    inputs: arrays [N, ...] as an input of mer_jax.inputs made them.
-    labels: int32 [N].
-  """
-
-  inputs: dict[str, jax.Array]
-  labels: jax.Array
-
-
-class Fold(NamedTuple):
-  """Which fold this is.
-
-  Attributes:
-    identity: uint32, drawn from the fold's name, so that a fold's randomness is its own whichever
-      folds run beside it.
-    weights: float32 [N]; 0 for clips that the fold must not learn from.
-    hyper: float32 scalars by name, see `Recipe.optimizer`; "dropout" and "focal_gamma", where
-      present, stand in for the model's rate and for a plain cross-entropy. Being data, they may
-      differ from fold to fold, and another value compiles nothing.
-    until: int32, the step from which on the fold stays as it is; None: it trains on and on.
-  """
-
-  identity: jax.Array
-  weights: jax.Array
-  hyper: dict[str, jax.Array]
-  until: jax.Array | None = None
+  average: Any = ()
 
 
 class Sums(NamedTuple):
@@ -87,32 +56,6 @@ class Sums(NamedTuple):
 NEVER = jnp.iinfo(jnp.int32).max
 
 
-class Recipe(NamedTuple):
-  """Everything about training that does not change from step to step.
-
-  Attributes:
-    model: flax module (inputs, weights [B], train) -> logits [B, K].
-    optimizer: from a fold's hyper-parameters (learning_rate, momentum, weight_decay; one that is
-      absent is 0) to an optax transformation.
-    target: what is predicted of a clip: its loss, and probabilities from logits.
-    batch_size: B.
-    schedule: one of schedule.SCHEDULES.
-    fewest: the least number of training clips of any fold.
-  """
-
-  model: nn.Module
-  optimizer: Callable[[Mapping[str, jax.Array]], optax.GradientTransformation]
-  target: SingleClass
-  batch_size: int
-  schedule: str = "shared"
-  fewest: int = 1
-
-
-def purpose_key(seed_key: jax.Array, purpose: int, identity: jax.Array) -> jax.Array:
-  """The key of one purpose (INIT, BATCHES, DROPOUT) of one fold (uint32) of a seed."""
-  return jax.random.fold_in(jax.random.fold_in(seed_key, purpose), identity)
-
-
 def init(
   recipe: Recipe, seed_key: jax.Array, fold: Fold, example: Mapping[str, jax.Array]
 ) -> FoldState:
@@ -120,24 +63,14 @@ def init(
   variables = recipe.model.init(
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
-  params = variables["params"]
+  params, batch_stats = variables["params"], variables.get("batch_stats", {})
   return FoldState(
     params=params,
-    batch_stats=variables.get("batch_stats", {}),
+    batch_stats=batch_stats,
     opt_state=recipe.optimizer(fold.hyper).init(params),
     stopped=jnp.array(NEVER, jnp.int32),
+    average=average.empty(params, batch_stats) if recipe.average else (),
   )
-
-
-def shared_batch(
-  recipe: Recipe, seed_key: jax.Array, step: jax.Array, data: Data
-) -> tuple[schedule.Batch, Data] | None:
-  """The batch that all folds of a seed see at `step`, gathered once; None if each has its own."""
-  if recipe.schedule != "shared":
-    return None
-  key = jax.random.fold_in(seed_key, BATCHES)
-  batch = schedule.shared(key, step, len(data.labels), recipe.batch_size)
-  return batch, jax.tree.map(lambda x: x[batch.index], data)
 
 
 def train_step(
@@ -145,7 +78,7 @@ def train_step(
   seed_key: jax.Array,
   fold: Fold,
   data: Data,
-  shared: tuple[schedule.Batch, Data] | None,
+  shared: Batch | None,
   step: jax.Array,
   state: FoldState,
   sums: Sums,
@@ -157,7 +90,7 @@ def train_step(
     seed_key: typed key of the seed.
     fold: identity and weights [N].
     data: all clips.
-    shared: what `shared_batch` returned for this step.
+    shared: what `batch.shared_batch` returned for this step.
     step: int32 scalar, counted from 0 over the whole run.
     state: the fold's state.
     sums: the chunk's sums so far.
@@ -166,23 +99,23 @@ def train_step(
     The next state and sums. A batch that holds nothing for this fold changes neither, and neither
     does one whose loss is not finite, or any after that, or any from fold.until on.
   """
-  batch, clips = shared or _own_batch(recipe, seed_key, fold, data, step)
-  weights = recipe.target.clip_weights(fold.weights, data.labels)[batch.index] * batch.valid
-  if fold.until is not None:  # a step without a clip is none
-    weights = weights * (step < fold.until)
+  batch = shared or own_batch(recipe, seed_key, fold, data, step)
+  weights = weights_of(recipe, fold, data, batch, step)
   dropout = jax.random.fold_in(purpose_key(seed_key, DROPOUT, fold.identity), step)
   model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
 
   def loss_of(params):
     logits, changed = model.apply(
       {"params": params, "batch_stats": state.batch_stats},
-      clips.inputs,
+      batch.inputs,
       weights,
       train=True,
       rngs={"dropout": dropout},
-      mutable=["batch_stats"],
+      mutable=["batch_stats", *([auxiliary.COLLECTION] if recipe.action_unit_loss else [])],
     )
-    loss = recipe.target.loss(logits, clips.labels, weights, fold.hyper.get("focal_gamma"))
+    loss = _loss(recipe, fold, batch, logits, weights)
+    if recipe.action_unit_loss:
+      loss += recipe.action_unit_loss * auxiliary.loss(changed, batch, weights)
     return loss, (logits, changed.get("batch_stats", {}))
 
   (loss, (logits, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
@@ -190,24 +123,39 @@ def train_step(
   finite = jnp.isfinite(loss)
   stopped = jnp.where(finite, state.stopped, jnp.minimum(state.stopped, step))
   new = FoldState(optax.apply_updates(state.params, updates), stats, opt_state, stopped)
+  if recipe.average:
+    mean = average.add(recipe.average, state.average, new.params, stats, step)
+    new = new._replace(average=mean)
   counts = jnp.any(weights > 0) & (stopped == NEVER)
   new = jax.tree.map(lambda fresh, old: jnp.where(counts, fresh, old), new, state)
   new = new._replace(stopped=stopped)
-  correct = recipe.target.is_correct(logits, clips.labels)
+  correct = recipe.target.is_correct(logits, batch.labels)
   return new, _add(sums, loss, correct, weights, stopped)
 
 
 def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -> jax.Array:
   """Class probabilities, float32 [B, K], of clips `inputs` ([B, ...]) by one fold.
 
-  NaN throughout if the fold was stopped, or its last step left the finite numbers.
+  Of the averaged parameters where the recipe averages; with `mirror_at_test`, the mean over a clip
+  and its mirror image. NaN throughout if the fold was stopped, or its last step left the finite
+  numbers.
   """
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
-  variables = {"params": state.params, "batch_stats": state.batch_stats}
-  logits = recipe.model.apply(variables, inputs, ones, train=False)
+  params, batch_stats = state.params, state.batch_stats
+  if recipe.average:
+    params, batch_stats = average.variables(state.average, params, batch_stats)
+  variables = {"params": params, "batch_stats": batch_stats}
+
+  def probabilities(inputs: Mapping[str, jax.Array]) -> jax.Array:
+    logits = recipe.model.apply(variables, inputs, ones, train=False)
+    return recipe.target.probabilities(jnp.asarray(logits))
+
   finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(variables)]
   usable = jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
-  return jnp.where(usable, recipe.target.probabilities(jnp.asarray(logits)), jnp.nan)
+  predicted = probabilities(inputs)
+  if recipe.mirror_at_test:
+    predicted = (predicted + probabilities(augment.mirrored(inputs))) / 2
+  return jnp.where(usable, predicted, jnp.nan)
 
 
 def zero_sums() -> Sums:
@@ -222,17 +170,16 @@ def _model(recipe: Recipe, fold: Fold) -> nn.Module:
   return recipe.model.clone(dropout=fold.hyper["dropout"])
 
 
-def _own_batch(
-  recipe: Recipe, seed_key, fold: Fold, data: Data, step
-) -> tuple[schedule.Batch, Data]:
-  key = purpose_key(seed_key, BATCHES, fold.identity)
-  trains = fold.weights > 0
-  if recipe.schedule == "per_fold":
-    batch = schedule.per_fold(key, step, trains, recipe.batch_size, recipe.fewest)
-  else:
-    classes = recipe.target.num_classes
-    batch = schedule.balanced(key, step, trains, data.labels, recipe.batch_size, classes)
-  return batch, jax.tree.map(lambda x: x[batch.index], data)
+def _loss(
+  recipe: Recipe, fold: Fold, batch: Batch, logits: jax.Array, weights: jax.Array
+) -> jax.Array:
+  """The target's loss; of mixed examples, that of either partner's labels by its share."""
+  gamma = fold.hyper.get("focal_gamma")
+  loss = recipe.target.loss(logits, batch.labels, weights, gamma)
+  if not batch.mix:
+    return loss
+  partner = recipe.target.loss(logits, batch.labels[batch.mix.partner], weights, gamma)
+  return batch.mix.share * loss + (1 - batch.mix.share) * partner
 
 
 def _add(sums: Sums, loss, correct, weights, stopped) -> Sums:

@@ -9,15 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from mer_jax.training.fold import (
-  Data,
-  Fold,
-  Recipe,
-  init,
-  shared_batch,
-  train_step,
-  zero_sums,
-)
+from mer_jax.training.batch import shared_batch
+from mer_jax.training.fold import init, train_step, zero_sums
+from mer_jax.training.recipe import Data, Fold, Recipe
 
 # Of a device's memory, the part that one step may take: the rest is for clips, parameters,
 # fragmentation, and whatever else runs.

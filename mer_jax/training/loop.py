@@ -15,7 +15,6 @@ from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
 from mer_jax.training.profile import tracing
 from mer_jax.training.program import Program
-from mer_jax.training.schedule import steps_per_epoch
 
 
 class Plan(NamedTuple):
@@ -83,7 +82,7 @@ def train(
     WorkdirError: the log or a checkpoint cannot be written.
   """
   layout = program.layout
-  per_epoch = steps_per_epoch(len(program.data.labels), program.recipe.batch_size)
+  per_epoch = program.steps_per_epoch
   began, state = checkpoints.restore(program.init, layout)
   epoch = began
   if distributed.is_main():

@@ -20,19 +20,11 @@ from jax.sharding import PartitionSpec as P
 
 from mer_jax.errors import DataError
 from mer_jax.runtime import distributed, xla_guard
-from mer_jax.training.fold import (
-  Data,
-  Fold,
-  FoldState,
-  Recipe,
-  Sums,
-  init,
-  predict,
-  shared_batch,
-  train_step,
-  zero_sums,
-)
+from mer_jax.training import auxiliary
+from mer_jax.training.batch import shared_batch
+from mer_jax.training.fold import FoldState, Sums, init, predict, train_step, zero_sums
 from mer_jax.training.layout import AXIS, Layout
+from mer_jax.training.recipe import Data, Fold, Recipe
 
 
 class Folds(NamedTuple):
@@ -88,6 +80,11 @@ class Program(NamedTuple):
   predicted: jax.Array
   selected: Selected | None = None
 
+  @property
+  def steps_per_epoch(self) -> int:
+    """Steps in which every clip is seen once, see Recipe.steps_per_epoch."""
+    return self.recipe.steps_per_epoch(len(self.data.labels))
+
   def init(self) -> FoldState:
     """The first state of every fold, leaves [S, F', ...]."""
     # On one device, then spread: initialisers call LAPACK, and on CPUs two devices that do so at a
@@ -107,6 +104,9 @@ class Program(NamedTuple):
 
   def predict(self, state: FoldState) -> jax.Array:
     """Probabilities of clips, float32 [S, F', M, K], in the order of `predicted`."""
+    if not self.predicted.size:  # all examples are drawn, and there is no clip
+      shape = len(self.seeds), self.layout.padded, 0, self.recipe.target.num_classes
+      return jnp.zeros(shape, jnp.float32)
     return _predict(self.recipe, self.layout, self.predicted, self.data, self._spelled(state))
 
   def with_selected(self, hyper: Mapping[str, np.ndarray], until: np.ndarray) -> "Program":
@@ -149,14 +149,17 @@ def build(
     layout: from layout.arrange(P F, ...).
     seeds: S seeds, each in [0, 2^32).
     folds: F folds over N clips.
-    inputs: arrays [N, ...].
+    inputs: arrays [N, ...]; N may be 0 where all examples are drawn.
     labels: int [N].
     hyper: P values of each hyper-parameter, one for each setting; see fold.Fold.
 
   Raises:
+    ConfigError: a loss on action units for a model, or a recipe, without them.
     DataError: an input is not finite.
   """
   _check_finite(inputs)
+  if recipe.action_unit_loss:
+    auxiliary.check(recipe, inputs)
   settings = layout.folds // len(folds.names)
   dummies = layout.padded - layout.folds
   names = [*(list(folds.names) * settings), *(f"dummy {i}" for i in range(dummies))]
@@ -208,7 +211,7 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 def _check_finite(inputs: dict[str, np.ndarray]) -> None:
   """A held-out clip enters every sum times 0, which is 0 for finite numbers alone."""
   for name, array in inputs.items():
-    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    finite = np.isfinite(array).all(axis=tuple(range(1, np.ndim(array))))
     bad = np.flatnonzero(~finite)
     if len(bad):
       raise DataError(
@@ -220,7 +223,7 @@ def _check_finite(inputs: dict[str, np.ndarray]) -> None:
 def _batches(predicted: np.ndarray, most: int, folds: int, batch_size: int) -> np.ndarray:
   """The clips each fold predicts, `most` or fewer, int32 [folds, batches, clips a batch]."""
   # Never more clips at once than a training batch has: what fitted then fits now.
-  batches = -(-most // batch_size)
+  batches = max(1, -(-most // batch_size))
   index = np.zeros((folds, batches * -(-most // batches)), np.int32)
   for row, is_predicted in zip(index, predicted, strict=False):
     clips = np.flatnonzero(is_predicted)
@@ -300,7 +303,8 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
 
 def _split(layout: Layout, tree):
   """Leaves [F_local, ...] -> [blocks, block, ...]."""
-  return jax.tree.map(lambda x: x.reshape(-1, layout.block, *x.shape[1:]), tree)
+  # Without -1, which is ambiguous where there is no clip.
+  return jax.tree.map(lambda x: x.reshape(len(x) // layout.block, layout.block, *x.shape[1:]), tree)
 
 
 def _join(tree):

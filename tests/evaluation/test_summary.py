@@ -79,6 +79,22 @@ def test_several_seeds_are_averaged_after_pooling():
   assert list(summary["per_seed"]) == ["7", "8", "9"]
 
 
+def test_the_ensemble_is_the_mean_of_the_probabilities_scored_as_one_seed():
+  predictions = made_up(seeds=3)
+  summary = summarise(predictions)
+  parts = [select(predictions, predictions.seed == seed) for seed in (7, 8, 9)]
+  mean = np.mean([part.probabilities.astype(np.float64) for part in parts], axis=0)
+  one = parts[0]._replace(probabilities=mean.astype(np.float32), prediction=mean.argmax(1))
+  assert summary["ensemble"] == {**summarise(one)["pooled"], "clips_missing": {}}
+  assert summary["ensemble"]["uf1"] != summary["pooled"]["uf1"]
+  assert summary["ensemble"]["interval"]["subjects"] == 12
+
+
+def test_one_seed_or_a_gap_has_no_ensemble():
+  assert "ensemble" not in summarise(made_up(seeds=1))
+  assert "ensemble" not in summarise(stopped(made_up(seeds=2), (8, "samm", "s1")))
+
+
 def test_per_dataset_is_the_same_predictions_restricted():
   predictions = made_up()
   summary = summarise(predictions)

@@ -95,6 +95,19 @@ def test_one_subject_has_no_interval(make_predictions):
   assert kinds[4:6] == ["dataset", "majority"]
 
 
+def test_the_ensemble_of_seeds_has_a_row_of_its_own(make_predictions):
+  run = make_predictions(seeds=(0, 1))
+  summary = summarise(run)
+  rows = score_table.rows(summary)
+  assert [row.kind for row in rows[:4]] == ["pooled", "interval", "ensemble", "interval"]
+  assert rows[2].name == "ensemble of 2 seeds"
+  assert rows[2].clips == "20"
+  assert rows[2].cells[-1] == score_table.number(summary["ensemble"]["uf1"])
+  text = score_table.console(summary, run.class_names)
+  assert "The ensemble names the class whose probability" in text
+  assert "ensemble" not in score_table.console(summarise(make_predictions()), run.class_names)
+
+
 def test_a_gap_is_told_and_marked(make_predictions, make_gap):
   run = make_predictions()
   assert score_table.gap(summarise(run)) is None

@@ -17,10 +17,11 @@ ROOT = pathlib.Path(__file__).parents[2]
   [
     ("test_engine.py", "noise_in_place and shared and (parallel-shared or ststnet-shared)"),
     ("test_loop.py", "stopped_and_resumed and (parallel] or ststnet])"),
+    ("test_drawn.py", "everything or with_clips"),
   ],
 )
 def test_contracts_hold_on_optimised_programs(file, chosen):
-  """Non-interference, and resume == uninterrupted, for two models each."""
+  """Non-interference, and resume == uninterrupted; with drawn, moved and mixed examples too."""
   command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/training/{file}", "-k", chosen)
   environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
   environment["MER_JAX_OPTIMISED"] = "1"

@@ -81,3 +81,16 @@ def test_focal_loss_is_its_formula_and_gamma_zero_is_cross_entropy():
     np.testing.assert_allclose(
       SingleClass(4).loss(logits, labels, weights, gamma), expected, rtol=1e-5
     )
+
+
+def test_smoothing_spreads_probability_over_all_classes():
+  logits = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+  labels, weights = np.array([0, 1, 2, 0, 1, 2]), np.float32([1, 1, 0, 2, 1, 0])
+  log_p = np.asarray(jax.nn.log_softmax(logits))
+  soft = 0.7 * np.eye(3)[labels] + 0.1
+  wrong = 1 - np.exp(log_p[np.arange(6), labels])
+  for gamma in (None, 2.0):
+    focal = wrong ** (gamma or 0)
+    expected = np.sum(weights * focal * -(soft * log_p).sum(axis=1)) / 4
+    loss = SingleClass(3, smoothing=0.3).loss(logits, labels, weights, gamma)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)

@@ -25,7 +25,6 @@ from mer_jax.experiment.selection.inner_folds import InnerFolds
 from mer_jax.experiment.selection.options import INNER, LEAKY
 from mer_jax.protocols import Split
 from mer_jax.runtime import atomic, distributed
-from mer_jax.training import schedule
 
 
 class Inner(NamedTuple):
@@ -61,8 +60,7 @@ def train(
     selected = _by_inner_folds(config, split, seeds, inner, path)
     values = sweep.hyper(sweep.settings_of(config))
     hyper = {name: np.asarray(values[name])[selected.setting] for name in program.folds.hyper}
-    per_epoch = schedule.steps_per_epoch(len(split.labels), program.recipe.batch_size)
-    program = program.with_selected(hyper, selected.epoch * per_epoch)
+    program = program.with_selected(hyper, selected.epoch * program.steps_per_epoch)
     plan, ends = plan._replace(epochs=int(selected.epoch.max())), selected.epoch
   logs = [path / setting.name / "history.jsonl" for setting in settings]
   history = training.History(logs, seeds, split.fold_names, ends)

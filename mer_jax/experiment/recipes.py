@@ -1,0 +1,106 @@
+"""From a config to the recipe of a training: optimiser, target, batches, averages."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import targets, training
+from mer_jax.errors import ConfigError
+from mer_jax.experiment import examples, settings
+from mer_jax.protocols import Split
+from mer_jax.training import optimizers
+
+
+def build(
+  config: config_dict.ConfigDict,
+  split: Split,
+  arrays: dict[str, np.ndarray],
+  network: nn.Module,
+) -> training.Recipe:
+  """The recipe of `config` for the clips of `split`.
+
+  Args:
+    config: resolved.
+    split: N clips, K classes.
+    arrays: the inputs, [N, ...] each.
+    network: the model, for K classes.
+
+  Raises:
+    ConfigError: fields of the config that do not go together, or not with the input.
+  """
+  size, drawn = examples.batch(config, len(split.labels))
+  return training.Recipe(
+    model=network,
+    optimizer=optimizer(config, len(split.labels)),
+    target=_target(config, len(split.class_names)),
+    batch_size=size,
+    schedule=config.training.schedule,
+    source=_source(config, split, arrays),
+    drawn=drawn,
+    epoch_steps=config.drawn.epoch_steps if drawn == size else 0,
+    augment=examples.augment(config, arrays),
+    average=_average(config, len(split.labels)),
+    action_unit_loss=config.training.action_unit_loss,
+    mirror_at_test=config.training.mirror_at_test,
+  )
+
+
+def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Optimizer:
+  """The optimiser of a training on so many clips; without them it is only checked."""
+  section = config.optimizer
+  per_epoch = examples.steps_per_epoch(config, clips) if clips or config.drawn.share == 1 else 0
+  return optimizers.build(
+    section.name,
+    optimizers.Schedule(
+      section.schedule,
+      section.decay_steps,
+      section.decay_rate,
+      section.warmup_steps,
+      # Only where it counts: a program is compiled again for another number.
+      per_epoch * config.training.epochs if section.schedule.endswith("cosine") else 0,
+    ),
+    section.clip_norm,
+    settings.options_of_optimizer(config),
+  )
+
+
+def _target(config: config_dict.ConfigDict, num_classes: int) -> Any:
+  """The target of `config`; smoothing is asked only of targets that have it."""
+  name, smoothing = config.training.target, config.training.label_smoothing
+  target: Callable[..., Any] = targets.find(name)
+  if not smoothing:
+    return target(num_classes, config.training.balance)
+  if "smoothing" not in inspect.signature(target).parameters:
+    raise ConfigError(
+      f"config.training.label_smoothing is {smoothing}, but the target {name!r} takes no argument"
+      " smoothing. Set it to 0, or give the target that argument."
+    )
+  return target(num_classes, config.training.balance, smoothing=smoothing)
+
+
+def _source(
+  config: config_dict.ConfigDict, split: Split, arrays: Mapping[str, np.ndarray]
+) -> training.Source | None:
+  """What draws examples for the classes of `split`, alike the inputs `arrays`; None: nothing."""
+  del split, arrays
+  if not config.drawn.share:
+    return None
+  raise ConfigError(
+    f"config.drawn.share is {config.drawn.share}, but drawing examples is not available yet. Set it"
+    " to 0."
+  )
+
+
+def _average(config: config_dict.ConfigDict, clips: int) -> training.Average | None:
+  options = config.training
+  if options.average == "none":
+    return None
+  steps = examples.steps_per_epoch(config, clips) * options.epochs
+  # What one mean does not use must not make two programs of one.
+  if options.average == "ema":
+    return training.Average("ema", decay=options.average_decay)
+  return training.Average("swa", first_step=int(options.average_from * steps))
