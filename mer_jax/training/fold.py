@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from mer_jax.targets import SingleClass
-from mer_jax.training import schedule
+from mer_jax.training import schedule, start
 
 # What the keys below a seed's key are for: fold_in of the purpose, then the fold, then the step.
 INIT, BATCHES, DROPOUT = range(3)
@@ -114,12 +114,20 @@ def purpose_key(seed_key: jax.Array, purpose: int, identity: jax.Array) -> jax.A
 
 
 def init(
-  recipe: Recipe, seed_key: jax.Array, fold: Fold, example: Mapping[str, jax.Array]
+  recipe: Recipe,
+  seed_key: jax.Array,
+  fold: Fold,
+  example: Mapping[str, jax.Array],
+  weights: Mapping[str, jax.Array] | None = None,
 ) -> FoldState:
-  """A fold's first state; only the shapes of `example` (inputs of one clip, [1, ...]) count."""
+  """A fold's first state; only the shapes of `example` (inputs of one clip, [1, ...]) count.
+
+  `weights` are leaves by name that stand in for random ones, see `start.replaced`.
+  """
   variables = recipe.model.init(
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
+  variables = start.replaced(variables, weights)
   params = variables["params"]
   return FoldState(
     params=params,
