@@ -13,6 +13,7 @@ from typing import Any
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError, unknown
+from mer_jax.experiment import start_options
 from mer_jax.experiment.selection import options as options_of_selection
 
 # Sections with further fields, the options of what their `name` names, which checks them.
@@ -28,6 +29,8 @@ NOT_IDENTITY = (
   "training.fold_block",
   "training.convolution",
   "variants.values",
+  # Which weights they are says start.digest.
+  "start.weights",
   # Of a grid: its systems, which have workdirs of their own, and where their data come from.
   "data_dir",
   "cache_dir",
@@ -120,6 +123,7 @@ def default() -> config_dict.ConfigDict:
   config.training.convolution = "auto"
 
   config.selection = options_of_selection.default()
+  config.start = start_options.default()
 
   # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
   config.sweep = config_dict.ConfigDict()
@@ -207,7 +211,7 @@ def check(config: config_dict.ConfigDict) -> None:
     ("seed", 0),
     ("seeds", 1),
     ("devices", 0),
-    ("training.epochs", 1),
+    ("training.epochs", 0),
     ("training.batch_size", 1),
     ("training.chunk_epochs", 1),
     ("training.fold_block", 0),
@@ -236,6 +240,7 @@ def check(config: config_dict.ConfigDict) -> None:
     if field(config, name) not in allowed:
       raise ConfigError(unknown(f"config.{name}", field(config, name), allowed))
   options_of_selection.check(config.selection)
+  start_options.check(config)
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
 
@@ -267,10 +272,12 @@ def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:
 def identity(config: dict[str, Any]) -> dict[str, Any]:
   """The flat fields ("training.epochs") of a JSON config that decide what a run computes."""
   flat = _flatten(config, "")
+  # Without weights to start from, the fields of that section decide nothing.
+  without = NOT_IDENTITY if flat.get("start.weights") else (*NOT_IDENTITY, "start")
   return {
     key: value
     for key, value in flat.items()
-    if not any(key == name or key.startswith(name + ".") for name in NOT_IDENTITY)
+    if not any(key == name or key.startswith(name + ".") for name in without)
   }
 
 
