@@ -39,4 +39,4 @@ def scaled_by_layer(factors: Sequence[tuple[str, float]]) -> optax.GradientTrans
 
 def name_of(path: Sequence[Any]) -> str:
   """ "logits/kernel" of a path in a tree of dicts."""
-  return "/".join(str(entry.key) for entry in path)
+  return jax.tree_util.keystr(tuple(path), simple=True, separator="/")
