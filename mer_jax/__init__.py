@@ -10,6 +10,8 @@ _DEFINED_IN = {
   "Results": "mer_jax.experiment.results",
   "audit": "mer_jax.evaluation.audit",
   "compare": "mer_jax.experiment.comparison",
+  "fit": "mer_jax.experiment.fit",
+  "load": "mer_jax.recognizer.model",
   "load_config": "mer_jax.experiment.config_files",
   "load_results": "mer_jax.experiment.results",
   "run": "mer_jax.experiment.results",

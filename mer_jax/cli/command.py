@@ -15,6 +15,8 @@ COMMANDS = {
   "build": ("data_builders.build", "prepare a corpus as its owners distribute it"),
   "configs": ("mer_jax.cli.configs", "list the experiments that ship with the package"),
   "train": ("mer_jax.cli.train", "run an experiment, or a grid of systems and corpora"),
+  "fit": ("mer_jax.cli.fit", "train the model of a config on all clips, to keep"),
+  "models": ("mer_jax.cli.models", "list the trained models that ship with the package"),
   "compare": ("mer_jax.cli.compare", "compare finished runs clip by clip"),
   "audit": ("mer_jax.cli.audit", "score published logs again and check what they claim"),
   "score": ("mer_jax.cli.score", "score features from elsewhere with an SVM"),

@@ -22,6 +22,13 @@ EXAMPLES = {
       " --config.seeds=2 --config.training.epochs=30",
     ),
   ),
+  "fit": (
+    (
+      "train the same model on all clips, to keep",
+      "mer_jax fit --config=demo:casme2 --workdir=runs/fit --config.data.data_dir=data",
+    ),
+  ),
+  "models": (("trained models that ship with the package", "mer_jax models"),),
   "compare": (
     (
       "compare runs clip by clip",

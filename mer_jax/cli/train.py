@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from ml_collections import config_dict
 
 from mer_jax.cli import examples
 from mer_jax.errors import ConfigError, Interrupted, MerError
@@ -17,14 +19,25 @@ from mer_jax.runtime import command_line, interrupts
 
 def parser() -> command_line.Parser:
   """The arguments of the command; overrides of the config are left to `run`."""
+  built = config_parser("train", str(__doc__))
+  built.add_argument(
+    "--profile",
+    action="store_true",
+    help="leave a trace in WORKDIR/profile; the same as --config.profile=True",
+  )
+  return built
+
+
+def config_parser(command: str, description: str) -> command_line.Parser:
+  """The arguments of a subcommand that carries out a config in a workdir."""
   built = command_line.Parser(
-    prog="mer_jax train",
+    prog=f"mer_jax {command}",
     description=(
-      f"{__doc__}\n\nA run that was stopped goes on with the same command. Shipped configs:\n"
+      f"{description}\n\nA run that was stopped goes on with the same command. Shipped configs:\n"
       f"{', '.join(config_files.names())}. `mer_jax configs` says what they are,\n"
       "and names the models, inputs, protocols and optimisers that their fields can choose."
     ),
-    epilog=examples.of("train"),
+    epilog=examples.of(command),
   )
   built.add_argument(
     "--config",
@@ -39,11 +52,6 @@ def parser() -> command_line.Parser:
     action="store_true",
     help="sets any field of the config; `mer_jax configs NAME` lists them",
   )
-  built.add_argument(
-    "--profile",
-    action="store_true",
-    help="leave a trace in WORKDIR/profile; the same as --config.profile=True",
-  )
   return built
 
 
@@ -53,23 +61,47 @@ def run(options: argparse.Namespace) -> int:
   Raises:
     MerError: what stopped it.
   """
-  if options.config is None or options.workdir is None:
-    missing = "config" if options.config is None else "workdir"
-    raise ConfigError(f"--{missing} is missing; mer_jax train --help shows examples.")
-  # Configs of one's own import what lies beside them; at the end, so that it hides nothing.
-  sys.path.append(os.getcwd())
-  config = config_files.load_config(options.config)
-  config_files.override(config, options.overrides)
+  config = config_of(options, "train")
   if options.profile:
     config.profile = True
-  _quieten_libraries()
-  return _run(config, options.workdir)
+
+  def work() -> None:
+    from mer_jax.experiment.variants import run
+
+    run(config, options.workdir)
+
+  return carry_out(config, work)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
+  return execute(parser(), run, arguments)
+
+
+def execute(
+  parser: command_line.Parser,
+  run: Callable[[argparse.Namespace], int],
+  arguments: Sequence[str] | None,
+) -> int:
+  """command_line.execute of what may take hours: a second signal ends it at once."""
   with interrupts.ending_at_once(_end):
-    return command_line.execute(parser(), run, arguments, overrides=True)
+    return command_line.execute(parser, run, arguments, overrides=True)
+
+
+def config_of(options: argparse.Namespace, command: str) -> config_dict.ConfigDict:
+  """The config that parsed arguments of `config_parser` describe.
+
+  Raises:
+    ConfigError: config or workdir is missing, or as config_files.load_config and override.
+  """
+  if options.config is None or options.workdir is None:
+    missing = "config" if options.config is None else "workdir"
+    raise ConfigError(f"--{missing} is missing; mer_jax {command} --help shows examples.")
+  # Configs of one's own import what lies beside them; at the end, so that it hides nothing.
+  sys.path.append(os.getcwd())
+  config = config_files.load_config(options.config)
+  config_files.override(config, options.overrides)
+  return config
 
 
 def cli() -> None:
@@ -93,18 +125,23 @@ def _quieten_libraries() -> None:
   sys.unraisablehook = unraisable
 
 
-def _run(config, workdir: str) -> int:
+def carry_out(config: config_dict.ConfigDict, work: Callable[[], None]) -> int:
+  """Sets the process up for a training of `config` and does `work`; returns the exit code.
+
+  Raises:
+    MerError: what stopped it.
+  """
+  _quieten_libraries()
   # Tracing makes objects by the million and few cycles; looking for those took a seventh of the
   # time until the first step.
   gc.set_threshold(200_000, 50, 50)
   _compile_cache()
-  from mer_jax.experiment.variants import run
   from mer_jax.runtime import distributed
 
   distributed.initialize()
   _cpu_devices(config.devices)
   try:
-    run(config, workdir)
+    work()
   except MerError as error:
     if distributed.is_main() or not distributed.is_everywhere(error):
       raise

@@ -9,6 +9,8 @@ from mer_jax.protocols import completeness
 from mer_jax.runtime import atomic
 
 FILE = "remarks.json"
+# How the remark begins that a model had learned from held-out subjects before.
+LEAKY_WEIGHTS = "leaky_weights"
 
 
 def write(folder: str | os.PathLike[str], remarks: Sequence[str]) -> None:
@@ -51,3 +53,8 @@ def synthetic(predictions: str | os.PathLike[str]) -> str:
   """The warning that the clips of the file `predictions` were drawn; "" where none is known."""
   warning = completeness.SYNTHETIC_REMARK
   return warning if warning in read(predictions) else ""
+
+
+def leaky(predictions: str | os.PathLike[str]) -> list[str]:
+  """The remarks that the run of the file `predictions` looked at those whom it is scored on."""
+  return [text for text in read(predictions) if text.startswith(LEAKY_WEIGHTS)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -10,7 +11,8 @@ from ml_collections import config_dict
 from mer_jax import inputs
 from mer_jax.clips import Clips
 from mer_jax.errors import MerError
-from mer_jax.experiment import data, settings, trainer
+from mer_jax.experiment import data, settings, start, trainer
+from mer_jax.recognizer import provenance
 
 
 def check(named: Iterable[tuple[str, config_dict.ConfigDict]]) -> list[str]:
@@ -25,26 +27,37 @@ def check(named: Iterable[tuple[str, config_dict.ConfigDict]]) -> list[str]:
   Raises:
     ConfigError, DataError, ProtocolError: one of them cannot run; says which.
   """
-  loaded: dict[str, tuple[Clips, int]] = {}
+  loaded: dict[str, _Loaded] = {}
   remarks: dict[str, None] = {}
   for name, config in named:
     key = json.dumps([config.data.to_dict(), config.protocol.to_dict()])
     try:
       if key not in loaded:
         split = data.load_split(config)
-        loaded[key] = split.clips.select(np.arange(1)), len(split.class_names)
+        first = split.clips.select(np.arange(1))
+        loaded[key] = _Loaded(first, split.class_names, provenance.subjects_of(split.clips))
         remarks |= dict.fromkeys(split.remarks)
-      _build(config, *loaded[key])
+      remarks |= dict.fromkeys(start.remarks(config, loaded[key].subjects))
+      _build(config, loaded[key])
     except MerError as error:
       raise type(error)(f"{name}: {error}" if name else str(error)) from error
   return list(remarks)
 
 
-def _build(config: config_dict.ConfigDict, clip: Clips, num_classes: int) -> None:
+class _Loaded(NamedTuple):
+  """What is kept of a split: its first clip, the K classes, and who is held out."""
+
+  clip: Clips
+  class_names: tuple[str, ...]
+  subjects: set[provenance.Drawn]
+
+
+def _build(config: config_dict.ConfigDict, loaded: _Loaded) -> None:
   """Everything between clips and training, on a single clip and without computing the model."""
-  model = trainer.build_model(config, num_classes)
-  clip = inputs.spot_apexes(config.data.apex, clip)
+  model = trainer.build_model(config, len(loaded.class_names))
+  clip = inputs.spot_apexes(config.data.apex, loaded.clip)
   arrays = inputs.make(config.input.name, clip, **settings.options(config.input))
   trainer.check_input(config, model, arrays)
   if isinstance(model, trainer.Network):
     jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
+    start.of(config, loaded.class_names, model, arrays)

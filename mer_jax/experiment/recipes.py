@@ -10,7 +10,7 @@ from ml_collections import config_dict
 
 from mer_jax import targets, training
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import examples, settings
+from mer_jax.experiment import examples, settings, start_options
 from mer_jax.protocols import Split
 from mer_jax.training import optimizers
 
@@ -53,7 +53,7 @@ def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Opti
   """The optimiser of a training on so many clips; without them it is only checked."""
   section = config.optimizer
   per_epoch = examples.steps_per_epoch(config, clips) if clips or config.drawn.share == 1 else 0
-  return optimizers.build(
+  built = optimizers.build(
     section.name,
     optimizers.Schedule(
       section.schedule,
@@ -65,7 +65,9 @@ def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Opti
     ),
     section.clip_norm,
     settings.options_of_optimizer(config),
-  )
+  )._replace(factors=start_options.factors(config))
+  # Without an epoch there is nothing along which a schedule could go.
+  return built if config.training.epochs else built._replace(schedule=optimizers.CONSTANT)
 
 
 def _target(config: config_dict.ConfigDict, num_classes: int) -> Any:

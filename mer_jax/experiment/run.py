@@ -17,9 +17,11 @@ from mer_jax import report as reports
 from mer_jax.errors import DataError, TrainingError
 from mer_jax.evaluation import remarks
 from mer_jax.evaluation.predictions import order, select
-from mer_jax.experiment import data, settings, sources, sweep, trainer, workdir
+from mer_jax.experiment import data, settings, sources, start, sweep, trainer, workdir
 from mer_jax.experiment.selection.options import INNER, LEAKY
 from mer_jax.experiment.selection.train import write_leaky
+from mer_jax.experiment.start_options import LEAKY as LEAKY_WEIGHTS
+from mer_jax.recognizer import provenance
 from mer_jax.runtime import distributed
 
 
@@ -54,10 +56,13 @@ def run(
   """
   emit = print if distributed.is_main() and not quiet else lambda *_: None
   settings.check(config)
+  config = start.pinned(config)
   path = pathlib.Path(workdir_path).expanduser()
   distributed.on_main(workdir.examine, path, config)
 
   split = split or data.spot_apexes(config, data.load_split(config))
+  known = start.remarks(config, provenance.subjects_of(split.clips))
+  split = split._replace(remarks=(*known, *split.remarks))
   fingerprint = data.fingerprint(split)
   if distributed.on_main(is_finished, path, config, split):
     distributed.on_main(workdir.check_data, path, fingerprint)
@@ -119,6 +124,8 @@ def write_results(
   if np.all(np.isnan(by_clip)):
     return None
   summary = evaluation.summarise(predictions)
+  known = start.seen(config, provenance.subjects_of(split.clips))  # whom the weights must not know
+  summary |= {LEAKY_WEIGHTS: [list(subject) for subject in known]} if known else {}
   evaluation.write_json(folder / "metrics.json", summary)
   evaluation.write_megc_logs(folder, predictions)
   remarks.write(folder, split.remarks)
@@ -132,6 +139,7 @@ def write_results(
     remarks=split.remarks,
     sections=section.sections(folder, predictions, summary),
     defaults=settings.to_json(settings.default()),
+    leaky=known,
   )
   emit(reports.console(summary, split.class_names, split.remarks))
   if selection := section.console(folder, summary):

@@ -14,9 +14,11 @@ from mer_jax.report.clip_rows import predictions_text
 
 
 def warnings(names: Sequence[str], files: Sequence[pathlib.Path]) -> list[str]:
-  """That clips were drawn, where the run of a predictions.csv says so; which runs, if not all."""
-  drawn = [name for name, file in zip(names, files, strict=True) if remarks.synthetic(file)]
-  return remarks.synthetic_among(drawn, len(names))
+  """What runs with these predictions.csv warn of: leaky weights, drawn clips; and which runs."""
+  by_name = list(zip(names, files, strict=True))
+  drawn = [name for name, file in by_name if remarks.synthetic(file)]
+  leaky = [f"{name}: {text}" for name, file in by_name for text in remarks.leaky(file)]
+  return [*leaky, *remarks.synthetic_among(drawn, len(names))]
 
 
 def config_fields(names: Sequence[str], files: Sequence[pathlib.Path]) -> dict[str, Any]:

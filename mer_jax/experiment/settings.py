@@ -13,7 +13,7 @@ from typing import Any
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError, unknown
-from mer_jax.experiment import examples, training_options
+from mer_jax.experiment import examples, start_options, training_options
 from mer_jax.experiment.selection import options as options_of_selection
 
 # Sections with further fields, the options of what their `name` names, which checks them.
@@ -29,6 +29,8 @@ NOT_IDENTITY = (
   "training.fold_block",
   "training.convolution",
   "variants.values",
+  # Which weights they are says start.digest.
+  "start.weights",
   # Of a grid: its systems, which have workdirs of their own, and where their data come from.
   "data_dir",
   "cache_dir",
@@ -104,6 +106,7 @@ def default() -> config_dict.ConfigDict:
   config.augment = examples.default_augment()
 
   config.selection = options_of_selection.default()
+  config.start = start_options.default()
 
   # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
   config.sweep = config_dict.ConfigDict()
@@ -210,6 +213,7 @@ def check(config: config_dict.ConfigDict) -> None:
   options_of_selection.check(config.selection)
   training_options.check(config.training)
   examples.check(config)
+  start_options.check(config)
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
 
@@ -241,10 +245,12 @@ def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:
 def identity(config: dict[str, Any]) -> dict[str, Any]:
   """The flat fields ("training.epochs") of a JSON config that decide what a run computes."""
   flat = _flatten(config, "")
+  # Without weights to start from, the fields of that section decide nothing.
+  without = NOT_IDENTITY if flat.get("start.weights") else (*NOT_IDENTITY, "start")
   return {
     key: value
     for key, value in flat.items()
-    if not any(key == name or key.startswith(name + ".") for name in NOT_IDENTITY)
+    if not any(key == name or key.startswith(name + ".") for name in without)
   }
 
 

@@ -14,23 +14,15 @@ import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import inputs, models, protocols, svm, targets, training
-from mer_jax.errors import ConfigError, unknown
-from mer_jax.experiment import recipes, settings, sweep
+from mer_jax.errors import ConfigError
+from mer_jax.experiment import machine, recipes, settings, start, sweep
+from mer_jax.experiment.machine import SVM, Svm
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
-from mer_jax.svm import features
 from mer_jax.training import optimizers
 
-SVM = "svm"  # config.model.name
-
 Network = nn.Module
-
-
-class Svm(NamedTuple):
-  """A support vector machine: the options of svm.Machine that config.model names."""
-
-  options: Mapping[str, Any]
 
 
 class Trainer(NamedTuple):
@@ -78,15 +70,9 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
   Before anything is computed: a wrong name must not cost an hour of optical flow.
   """
   recipes.optimizer(config)
-  given = settings.options(config.model)
   if config.model.name == SVM:
-    if config.selection.name != options.LAST:
-      raise ConfigError(
-        f"config.selection.name is {config.selection.name}, but an SVM has no epochs to choose"
-        f" from. Use {options.LAST}, and vary its options with --config.variants.field=model.cost"
-        " or the like."
-      )
-    return _build_svm(given)
+    return machine.build(config)
+  given = settings.options(config.model)
   return models.build(
     config.model.name, num_classes, given, convolution=config.training.convolution
   )
@@ -97,7 +83,7 @@ def check_input(
 ) -> None:
   """Raises ConfigError if `model` cannot read `arrays`, the input of `config`."""
   if isinstance(model, Svm):
-    features.flat(arrays)
+    machine.check_input(config, arrays)
   else:
     models.check_input(config.model.name, model, config.input.name, arrays)
 
@@ -107,7 +93,7 @@ def build_program(
   split: Split,
   arrays: dict[str, np.ndarray],
   model: nn.Module | None = None,
-  inner: inner_folds.InnerFolds | None = None,
+  folds: training.Folds | None = None,
 ) -> training.Program:
   """The LOSO of `config` on the devices.
 
@@ -116,7 +102,7 @@ def build_program(
     split: N clips, F folds.
     arrays: the model's inputs, [N, ...] each.
     model: what build_model(config, K) returned; None: it is built here.
-    inner: folds to train in place of those of `split`, for all settings. Without them, and with
+    folds: those to train in place of those of `split`, for all settings. Without them, and with
       config.selection.name "inner", the program has the first setting alone: selection replaces it.
   """
   network = model or build_model(config, len(split.class_names))
@@ -124,12 +110,14 @@ def build_program(
     raise ConfigError("An SVM is no program of steps; trainer.build makes a trainer of it.")
   check_input(config, network, arrays)
   hyper = sweep.hyper(sweep.settings_of(config))
-  if config.selection.name == options.INNER and inner is None:
+  if config.selection.name == options.INNER and folds is None:
     hyper = {name: values[:1] for name, values in hyper.items()}
-  folds = inner.folds if inner else training.Folds(split.fold_names, split.held_out)
+  folds = folds or training.Folds(split.fold_names, split.held_out)
   recipe = recipes.build(config, split, arrays, network)
   layout = _layout(config, recipe, arrays, split, hyper, len(folds.names))
-  return training.build(recipe, layout, seeds(config), folds, arrays, split.labels, hyper)
+  program = training.build(recipe, layout, seeds(config), folds, arrays, split.labels, hyper)
+  begins = start.of(config, split.class_names, network, arrays)
+  return program._replace(start=begins.weights) if begins else program
 
 
 def seeds(config: config_dict.ConfigDict) -> list[int]:
@@ -156,7 +144,7 @@ def roots(
     inputs.find(config.input.name),
   ]
   if isinstance(model, Svm):
-    return [*of_clips, svm.loso]
+    return [*of_clips, svm.loso, *([start.features] if config.start.weights else [])]
   engine: list[Callable[..., Any]] = [
     training.build,
     training.train,
@@ -173,7 +161,8 @@ def roots(
     _layout,
   ]
   selected = [selection.train, inner_folds.deal] if epochs_selected else []
-  return [*of_clips, type(model), *engine, *selected]
+  begins = [start.of] if config.start.weights else []
+  return [*of_clips, type(model), *engine, *selected, *begins]
 
 
 def _layout(
@@ -195,64 +184,53 @@ def _layout(
   )
 
 
-def _build_svm(given: Mapping[str, Any]) -> Svm:
-  known = [name for name in svm.Machine._fields if name != "seed"]
-  for name in given:
-    if name not in known:
-      raise ConfigError(f"Model {SVM!r}: {unknown('field', name, known)}")
-  # Four points tell whether the values are in range, before features are computed for an hour.
-  halves = np.array([[True, True, False, False], [False, False, True, True]])
-  svm.loso(np.eye(4), np.array([0, 1, 0, 1]), halves, 2, svm.Machine(**given), shown=False)
-  return Svm(dict(given))
-
-
 def _svm(
-  config: config_dict.ConfigDict, split: Split, arrays: dict[str, np.ndarray], machine: Svm
+  config: config_dict.ConfigDict, split: Split, arrays: dict[str, np.ndarray], model: Svm
 ) -> Trainer:
-  if len(sweep.settings_of(config)) > 1:
-    raise ConfigError(
-      "config.sweep varies numbers of a network's training, of which an SVM has none. Vary its own"
-      " with --config.variants.field=model.cost or the like."
-    )
-
-  def train(path: pathlib.Path) -> list[np.ndarray]:
-    del path  # it is over before a checkpoint would pay
-    classes = len(split.class_names)
-    scores = [
-      svm.loso(
-        arrays, split.labels, split.held_out, classes, svm.Machine(**machine.options, seed=seed)
-      )
-      for seed in (seeds(config) if machine.options.get("balance") == "oversample" else [0])
-    ]
-    probabilities = [scores[i % len(scores)].probabilities for i in range(config.seeds)]
-    return [np.stack(probabilities)]
-
-  named = ", ".join(f"{name} {value}" for name, value in sorted(machine.options.items()))
-  return Trainer({"model": f"{SVM}, {named or 'with its defaults'}"}, ["cpu"], train)
+  lines, predicted = machine.trainer(config, split, arrays, model, seeds(config))
+  # No folder: it is over before a checkpoint would pay.
+  return Trainer(lines, ["cpu"], lambda _: [predicted()])
 
 
 def _network(
   config: config_dict.ConfigDict, split: Split, arrays: dict[str, np.ndarray], model: nn.Module
 ) -> Trainer:
-  train_options, optimizer, inner = config.training, config.optimizer, None
+  inner = None
   if config.selection.name == options.INNER:
     folds = inner_folds.deal(split, config.selection.inner_folds)
-    inner = selection.Inner(folds, partial(build_program, config, split, arrays, model, folds))
+    inner = selection.Inner(
+      folds, partial(build_program, config, split, arrays, model, folds.folds)
+    )
   program = build_program(config, split, arrays, model)
 
   def train(path: pathlib.Path) -> list[np.ndarray]:
     return selection.train(config, split, seeds(config), program, inner, path)
 
-  about = {
+  devices = [str(device) for device in program.layout.mesh.devices.flat]
+  return Trainer(about(config, split, arrays, model, program), devices, train)
+
+
+def about(
+  config: config_dict.ConfigDict,
+  split: Split,
+  arrays: Mapping[str, np.ndarray],
+  model: nn.Module,
+  program: training.Program,
+) -> dict[str, str]:
+  """Lines of the announcement by their names: the model, what it starts from, how it trains."""
+  train_options, optimizer = config.training, config.optimizer
+  begins = start.of(config, split.class_names, model, arrays)
+  return {
     "model": f"{config.model.name}, {_parameters(program):,} parameters",
+    **({"start": begins.about} if begins else {}),
     "training": (
       f"{train_options.epochs} epochs, batches of {train_options.batch_size}, {optimizer.name}"
       f" {optimizer.learning_rate:g}"
+      if train_options.epochs
+      else "none: the weights are evaluated as they are"
     ),
     **options.about(config.selection, len(sweep.settings_of(config))),
   }
-  devices = [str(device) for device in program.layout.mesh.devices.flat]
-  return Trainer(about, devices, train)
 
 
 def _parameters(program: training.Program) -> int:

@@ -52,7 +52,7 @@ def check(training: config_dict.ConfigDict) -> None:
   from mer_jax.training import average, schedule
 
   for name, least in (
-    ("epochs", 1),
+    ("epochs", 0),
     ("batch_size", 1),
     ("chunk_epochs", 1),
     ("fold_block", 0),

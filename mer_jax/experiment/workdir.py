@@ -173,6 +173,15 @@ def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
   _write_json(path / "config.json", {"hash": settings.digest(content), "config": content})
 
 
+def versions() -> dict[str, str]:
+  """Versions of this package, of Python and of the libraries that decide what is computed."""
+  return {
+    "mer_jax": mer_jax.__version__,
+    "python": platform.python_version(),
+    **{name: _version(name) for name in _PACKAGES},
+  }
+
+
 def _half_claimed(file: pathlib.Path) -> bool:
   """Whether a claim that was killed before its end may have left `file`."""
   return file.name == "environment.json" or atomic.is_abandoned(file)

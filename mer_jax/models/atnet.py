@@ -75,6 +75,7 @@ class Atnet(nn.Module):
     if "motion" in self.takes:
       streams.append(self._temporal(inputs["motion"]))
     x = jnp.concatenate(streams, axis=-1)
+    self.sow("features", "features", x)
     if self.stream == "fusion":
       x = layers.Dropout(self.dropout)(x, train=train)
     return residual.logits(x, self.num_classes)

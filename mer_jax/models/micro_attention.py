@@ -53,4 +53,6 @@ class MicroAttention(nn.Module):
       name="res10",
     )
     x = backbone(inputs["image"], weights, train=train).mean(axis=(1, 2))
-    return residual.logits(layers.l2_normalise(x), self.num_classes)
+    x = layers.l2_normalise(x)
+    self.sow("features", "features", x)
+    return residual.logits(x, self.num_classes)

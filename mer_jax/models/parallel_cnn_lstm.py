@@ -170,6 +170,7 @@ class ParallelCnnLstm(nn.Module):
 
   def _head(self, x, train, prefix=""):
     x = nn.relu(layers.dense(self.head_features, prefix + "head")(x))
+    self.sow("features", "features", x)
     x = layers.Dropout(self.dropout)(x, train=train)
     return layers.dense(self.num_classes, prefix + "logits")(x)
 

@@ -43,5 +43,6 @@ class Ststnet(nn.Module):
     )
     x = streams(inputs["image"], weights, train=train)
     x = layers.Dropout(self.dropout)(x, train=train)
-    x = layers.avg_pool(x, (2, 2))
-    return layers.dense(self.num_classes, "logits")(x.reshape(x.shape[0], -1))
+    x = layers.avg_pool(x, (2, 2)).reshape(x.shape[0], -1)
+    self.sow("features", "features", x)
+    return layers.dense(self.num_classes, "logits")(x)

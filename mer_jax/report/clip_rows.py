@@ -1,5 +1,6 @@
 """The clips of a run as a table: truth, prediction and probabilities, one row for each."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +27,13 @@ class Table(NamedTuple):
   rows: list[Row]
 
 
-def table(predictions: Predictions) -> Table:
+def table(predictions: Predictions, leaky: Collection[tuple[str, str]] = ()) -> Table:
   """The clips of a run, also those without a prediction.
 
   Of one seed: dataset, subject, clip, truth, prediction, "right" or "wrong", and the probability of
   each class. Of several: how often each class was predicted, how many of the seeds that predicted
-  the clip were right, and their mean probabilities. "–" stands for what is not there.
+  the clip were right, and their mean probabilities. "–" stands for what is not there; "leaky" is
+  added to the verdict on clips of the (dataset, subject) pairs `leaky`, whom the model knew.
 
   Raises:
     DataError: the seeds predicted different clips.
@@ -49,10 +51,10 @@ def table(predictions: Predictions) -> Table:
   for n in range(len(parts[0].clip)):
     known = predicted[:, n] != NO_PREDICTION
     right = int((predicted[known, n] == parts[0].label[n]).sum())
-    keys = (str(field[n]) for field in (parts[0].dataset, parts[0].subject, parts[0].clip))
+    keys = tuple(str(field[n]) for field in (parts[0].dataset, parts[0].subject, parts[0].clip))
     text = predictions_text(predicted[:, n], names)
     p = probabilities[known, n].mean(axis=0) if known.any() else [None] * len(names)
-    verdict = _verdict(right, int(known.sum()), several)
+    verdict = _verdict(right, int(known.sum()), several) + " (leaky)" * (keys[:2] in leaky)
     cells = [*keys, names[parts[0].label[n]], text, verdict, *map(_probability, p)]
     rows.append(Row(cells, bool(2 * right < known.sum())))
   return Table(head, rows)

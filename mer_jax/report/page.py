@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from mer_jax.report import (
 from mer_jax.report.templates import Figure, Section, flat, template
 from mer_jax.runtime import atomic
 
+NO_HISTORY = "There is no history.jsonl in this workdir, or no line of it can be read."
+NOT_TRAINED = "Nothing was trained: given weights are evaluated as they are."
+
 
 def write(
   workdir: str | os.PathLike[str],
@@ -34,6 +37,7 @@ def write(
   title: str | None = None,
   sections: Sequence[Section] = (),
   defaults: Mapping[str, Any] | None = None,
+  leaky: Collection[tuple[str, str]] = (),
 ) -> pathlib.Path:
   """Writes `workdir/report.html` and `workdir/figures/*.png`, each atomically.
 
@@ -49,6 +53,8 @@ def write(
     title: what ran; by default the model of the config and the datasets.
     sections: further sections, behind those on training.
     defaults: every config field with its default, to show first what differs; None: unknown.
+    leaky: (dataset, subject) pairs that the model had learned from before; the title and their
+      clips say so.
 
   Returns:
     The path of report.html.
@@ -65,7 +71,7 @@ def write(
   config, environment = (_read_json(workdir / f"{name}.json") for name in ("config", "environment"))
   figures = _figures(predictions, summary, clips, trained, reference)
   page = template("page.html").render(
-    title=title or _title(config, summary),
+    title=("leaky: " if leaky else "") + (title or _title(config, summary)),
     remarks=[
       *([gap] if (gap := score_table.gap(summary)) else []),
       *(section.remark for section in sections if section.remark),
@@ -78,8 +84,9 @@ def write(
     figures=figures,
     further_sections=sections,
     training_note=_training_note(trained, reference) if trained and reference else None,
+    without_curves=NOT_TRAINED if _is_untrained(config) else NO_HISTORY,
     clips_note=_clips_note(clips) if clips is not None else None,
-    clip_table=clip_rows.table(predictions),
+    clip_table=clip_rows.table(predictions, leaky),
     text_columns=clip_rows.NAMES,
     most_missed=strips.MISSED,
     config=config_groups.groups(config, environment, defaults),
@@ -141,6 +148,12 @@ def _title(config: Any, summary: dict[str, Any]) -> str:
   return (
     f"{model} on {datasets}" if model else f"{score_table.held_out(summary).method} on {datasets}"
   )
+
+
+def _is_untrained(config: Any) -> bool:
+  """Whether a config.json asks for no epoch of a network."""
+  fields = dict(flat(config))
+  return fields.get("training.epochs") == "0" and fields.get("model.name") != "svm"
 
 
 def _headline(summary: dict[str, Any]) -> list[tuple[str, str, str, str]]:

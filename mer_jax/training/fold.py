@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mer_jax.training import augment, auxiliary, average
+from mer_jax.training import augment, auxiliary, average, start
 from mer_jax.training.batch import Batch, own_batch, weights_of
 from mer_jax.training.recipe import DROPOUT, INIT, Data, Fold, Recipe, purpose_key
 
@@ -57,12 +57,20 @@ NEVER = jnp.iinfo(jnp.int32).max
 
 
 def init(
-  recipe: Recipe, seed_key: jax.Array, fold: Fold, example: Mapping[str, jax.Array]
+  recipe: Recipe,
+  seed_key: jax.Array,
+  fold: Fold,
+  example: Mapping[str, jax.Array],
+  weights: Mapping[str, jax.Array] | None = None,
 ) -> FoldState:
-  """A fold's first state; only the shapes of `example` (inputs of one clip, [1, ...]) count."""
+  """A fold's first state; only the shapes of `example` (inputs of one clip, [1, ...]) count.
+
+  `weights` are leaves by name that stand in for random ones, see `start.replaced`.
+  """
   variables = recipe.model.init(
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
+  variables = start.replaced(variables, weights)
   params, batch_stats = variables["params"], variables.get("batch_stats", {})
   return FoldState(
     params=params,

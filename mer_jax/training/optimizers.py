@@ -15,6 +15,7 @@ import optax
 
 from mer_jax import checks
 from mer_jax.errors import ConfigError, unknown
+from mer_jax.training import start
 
 Hyper = Mapping[str, jax.Array]
 SCHEDULES = ("constant", "step", "cosine", "warmup_cosine")
@@ -67,12 +68,14 @@ class Optimizer(NamedTuple):
     clip_norm: gradients of a larger norm, over all parameters of a fold, are scaled down to it; 0:
       none are.
     options: further arguments of the optax factory, sorted by name.
+    factors: on the updates of layers, see start.scaled_by_layer.
   """
 
   name: str
   schedule: Schedule = CONSTANT
   clip_norm: float = 0.0
   options: tuple[tuple[str, Any], ...] = ()
+  factors: tuple[tuple[str, float], ...] = ()
 
   def __call__(self, hyper: Hyper) -> optax.GradientTransformation:
     """The transformation for learning_rate, momentum and weight_decay, float32 scalars.
@@ -92,7 +95,8 @@ class Optimizer(NamedTuple):
       given["weight_decay"] = hyper.get("weight_decay", 0.0)
     elif "weight_decay" in hyper:
       before.append(optax.add_decayed_weights(hyper["weight_decay"]))
-    return optax.chain(*before, factory(self.schedule(hyper["learning_rate"]), **given))
+    after = [start.scaled_by_layer(self.factors)] if self.factors else []
+    return optax.chain(*before, factory(self.schedule(hyper["learning_rate"]), **given), *after)
 
 
 def build(

@@ -70,6 +70,8 @@ class Program(NamedTuple):
     predicted: int32 [F', M / B', B'], the clips each fold predicts in batches of B' <= B, filled up
       with repetitions of clip 0.
     selected: what differs from seed to seed; None: nothing does.
+    start: float32 [S, ...] by name, leaves that the folds of each seed begin with in place of
+      random ones ("params/logits/kernel"); None: all are random.
   """
 
   recipe: Recipe
@@ -79,6 +81,7 @@ class Program(NamedTuple):
   data: Data
   predicted: jax.Array
   selected: Selected | None = None
+  start: Mapping[str, np.ndarray] | None = None
 
   @property
   def steps_per_epoch(self) -> int:
@@ -91,7 +94,8 @@ class Program(NamedTuple):
     # time can wait for each other's threads for ever.
     seeds, folds = distributed.fetch((self.seeds, self.folds))
     example = {name: np.zeros((1, *x.shape[1:]), x.dtype) for name, x in self.data.inputs.items()}
-    states = jax.device_get(_init(jax.default_backend())(self.recipe, seeds, folds, example))
+    first_states = _init(jax.default_backend())
+    states = jax.device_get(first_states(self.recipe, seeds, folds, example, self.start))
     return jax.tree.map(lambda x: distributed.put(x, self.layout.by_seed_and_fold), states)
 
   def train(self, state: FoldState, first_step: int, num_steps: int) -> tuple[FoldState, Sums]:
@@ -249,11 +253,13 @@ def _init(platform: str):
   return xla_guard.jit(_first_states, static_argnums=0, compiler_options=options)
 
 
-def _first_states(recipe: Recipe, seeds, folds, example) -> FoldState:
-  def of_fold(seed, fold):
-    return init(recipe, jax.random.key(seed), fold, example)
+def _first_states(recipe: Recipe, seeds, folds, example, start) -> FoldState:
+  def of_fold(seed, weights, fold):
+    return init(recipe, jax.random.key(seed), fold, example, weights)
 
-  return jax.vmap(lambda seed: jax.vmap(partial(of_fold, seed))(folds))(seeds)
+  return jax.vmap(lambda seed, weights: jax.vmap(partial(of_fold, seed, weights))(folds))(
+    seeds, start
+  )
 
 
 @partial(xla_guard.jit, static_argnums=(0, 1), donate_argnums=6)

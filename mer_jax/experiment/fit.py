@@ -1,0 +1,169 @@
+"""A fit: the config's model on all clips of the protocol, kept as a model that others can load.
+
+One fold that holds nobody out, S seeds side by side, by the engine that trains the folds of a run.
+A fit may have the workdir of a run of the same config; the model then carries the run's scores.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import inputs, protocols, recognizer, training
+from mer_jax import report as reports
+from mer_jax.clips import FLOW_MAPS, PER_CLIP_FIELDS, Clips
+from mer_jax.errors import ConfigError, DataError
+from mer_jax.experiment import data, fitted, settings, sources, start, sweep, trainer, workdir
+from mer_jax.experiment.selection import options
+from mer_jax.experiment.selection.train import plan_of
+from mer_jax.recognizer import folder
+from mer_jax.runtime import distributed
+
+# What a fit leaves in its workdir: the model, and the state and log of its training.
+MODEL, STATE = "model", "fit"
+FOLD = "all clips"
+
+
+@distributed.together()
+def fit(
+  config: config_dict.ConfigDict,
+  workdir_path: str | os.PathLike[str],
+  *,
+  dtype: str = "float32",
+  quiet: bool = False,
+) -> recognizer.Model:
+  """Trains the model of `config` on all clips and leaves it in `workdir_path`/model.
+
+  A fit that was stopped goes on from its newest checkpoint, bit by bit as if it had not been; a
+  finished one is not trained again.
+
+  Args:
+    config: fields of settings.default() and the options of its input, model and protocol.
+    workdir_path: a new folder, that of the same fit, or that of a run of the same config.
+    dtype: of the weights in the file, float32 or float16.
+    quiet: print nothing.
+
+  Returns:
+    The model as it was written.
+
+  Raises:
+    ConfigError: also where the config is of an SVM, a grid, a sweep, variants or a selection.
+    DataError, ProtocolError, TrainingError, WorkdirError, Interrupted: see mer_jax.errors.
+  """
+  emit = print if distributed.is_main() and not quiet else lambda *_: None
+  _check(config)
+  config = start.pinned(config)
+  path = pathlib.Path(workdir_path).expanduser()
+  distributed.on_main(workdir.examine, path, config)
+  split = clips_of(config)
+  fingerprint = data.fingerprint(split)
+  model = _finished(path)
+  if model is None:
+    model = _train(config, path, split, fingerprint, emit)
+  else:
+    distributed.on_main(workdir.check_data, path, fingerprint)
+    emit(f"{path} holds a finished fit, which is not trained again.")
+  model = dataclasses.replace(model, scores=distributed.on_main(fitted.scores, path))
+  distributed.on_main(recognizer.save, model, path / MODEL, dtype)
+  distributed.barrier("model")
+  emit(_described(path / MODEL, model))
+  return recognizer.load(path / MODEL)
+
+
+def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
+  """The clips of the protocol in one fold that holds nobody out.
+
+  Where every example of a batch is drawn (config.drawn.share) there is no clip.
+
+  Raises:
+    ConfigError, DataError, ProtocolError: see mer_jax.errors.
+  """
+  if "drawn" in config and config.drawn.share == 1.0:
+    return _no_clips(config)
+  split = data.spot_apexes(config, data.load_split(config))
+  everyone = np.zeros((1, len(split.labels)), bool)
+  return split._replace(held_out=everyone, fold_names=(FOLD,))
+
+
+def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
+  """A split of no clip, of the classes that are drawn and of frames that the input reads."""
+  reads = inputs.declaration(inputs.find(config.input.name)).reads[0]
+  shape = (0, 28, 28, 3) if reads == FLOW_MAPS else (0, 128, 128, 1)
+  clips = Clips(
+    frames=np.zeros(shape, np.uint8),
+    starts=np.zeros(1, np.int64),
+    channels=reads,
+    **{field: np.zeros(0, "U1") for field in PER_CLIP_FIELDS},
+  )
+  classes = tuple(config.drawn.classes)
+  nobody = np.zeros((1, 0), bool)
+  return protocols.Split(clips, np.zeros(0, np.int32), classes, nobody, (FOLD,), ())
+
+
+def _check(config: config_dict.ConfigDict) -> None:
+  """Raises ConfigError where `config` is not of one training of a network."""
+  if "systems" in config:
+    raise ConfigError("A grid has many models; fit the config of one of its systems.")
+  settings.check(config)
+  if config.variants.field or len(sweep.settings_of(config)) > 1:
+    raise ConfigError(
+      "A fit is one training: set what config.sweep or config.variants vary to the value that was"
+      " chosen, and leave them empty."
+    )
+  if config.selection.name != options.LAST:
+    raise ConfigError(
+      f"config.selection.name is {config.selection.name}, but a fit holds nobody out to select by."
+      f" Use {options.LAST}, and set config.training.epochs to what was selected."
+    )
+
+
+def _finished(path: pathlib.Path) -> recognizer.Model | None:
+  """The model that a finished fit left in the workdir `path`; None where there is none to use."""
+  if not (path / MODEL / folder.FACTS).is_file():
+    return None
+  try:
+    return recognizer.load(path / MODEL)
+  except DataError:  # damaged: it is written again, from the last checkpoint
+    return None
+
+
+def _train(
+  config: config_dict.ConfigDict,
+  path: pathlib.Path,
+  split: protocols.Split,
+  fingerprint: str,
+  emit,
+) -> recognizer.Model:
+  network = trainer.build_model(config, len(split.class_names))
+  if not isinstance(network, trainer.Network):
+    raise ConfigError("An SVM cannot be fitted yet: choose the config of a network.")
+  reached = sources.digests(trainer.roots(config, network, epochs_selected=False))
+  allowed = config.checkpoint.allow_changed_code
+  distributed.on_main(workdir.check_sources, path, reached, allowed=allowed)
+  cache = inputs.cache_in(config.data.cache_dir)
+  arrays = inputs.make(config.input.name, split.clips, cache, **settings.options(config.input))
+  # It predicts the clips it learned from, if anything: a fold has to predict something.
+  folds = training.Folds((FOLD,), split.held_out, ~split.held_out)
+  program = trainer.build_program(config, split, arrays, network, folds)
+  devices = [str(device) for device in program.layout.mesh.devices.flat]
+  origin = workdir.Origin(fingerprint, devices, reached)
+  distributed.on_main(workdir.claim, path, config, origin)
+  about = trainer.about(config, split, arrays, network, program)
+  emit(reports.announcement(config.to_dict(), split, arrays, about, devices))
+
+  seeds, plan = trainer.seeds(config), plan_of(config, path / STATE)
+  history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
+  with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
+    state = training.train(program, plan, checkpoints, history)
+  return fitted.model(config, split, arrays, distributed.fetch(state))
+
+
+def _described(where: pathlib.Path, model: recognizer.Model) -> str:
+  size = (where / folder.WEIGHTS).stat().st_size
+  seeds = "1 seed" if model.seeds == 1 else f"{model.seeds} seeds"
+  return (
+    f"\nModel {where}: {seeds}, {size / 1e6:.2f} MB, classes {', '.join(model.classes)}\n"
+    f"It learned from {model.provenance.summary()}; scores: {fitted.in_words(model.scores)}"
+  )

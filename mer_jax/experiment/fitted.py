@@ -1,0 +1,107 @@
+"""From the state of a finished fit to the model that others load, and what is known of it."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import protocols, recognizer
+from mer_jax.errors import TrainingError
+from mer_jax.experiment import settings, workdir
+from mer_jax.experiment.start_options import LEAKY
+from mer_jax.recognizer import provenance
+from mer_jax.recognizer.model import NOT_MEASURED
+from mer_jax.recognizer.weights import flat
+from mer_jax.training.fold import FoldState
+
+_SCORES = ("uf1", "uar", "accuracy")
+
+
+def model(
+  config: config_dict.ConfigDict,
+  split: protocols.Split,
+  arrays: Mapping[str, np.ndarray],
+  state: FoldState,
+) -> recognizer.Model:
+  """The model that a fit of `config` ended with.
+
+  Args:
+    config: resolved.
+    split: the clips that it learned from.
+    arrays: its input, [N, ...] each.
+    state: leaves [S, F', ...] on the host, of which the first fold counts.
+
+  Raises:
+    TrainingError: a parameter left the finite numbers.
+  """
+  first = jax.tree.map(lambda x: np.asarray(x[:, 0], np.float32), _predicting(state))
+  weights = flat(first)
+  if not all(np.isfinite(array).all() for array in weights.values()):
+    raise TrainingError(
+      "Parameters left the finite numbers, so there is no model. Lower"
+      " config.optimizer.learning_rate or change config.model.norm."
+    )
+  content = settings.to_json(config)
+  content["data"] |= {"data_dir": "", "cache_dir": ""}  # where they lie is no part of the model
+  return recognizer.Model(
+    name=config.model.name,
+    model=content["model"],
+    input=content["input"],
+    arrays={
+      name: {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}
+      for name, array in arrays.items()
+    },
+    classes=tuple(split.class_names),
+    weights=weights,
+    target=config.training.target,
+    mirror_at_test=bool(config.training.get("mirror_at_test", False)),
+    provenance=_provenance(config, split),
+    config=content,
+    versions=workdir.versions(),
+  )
+
+
+def scores(path: pathlib.Path) -> dict[str, Any] | str:
+  """What the run in the workdir `path` measured of the same config, or `NOT_MEASURED`.
+
+  What leaky weights reached counts as not measured.
+  """
+  file = path / "metrics.json"
+  try:
+    summary = json.loads(file.read_text(encoding="utf-8"))
+    if LEAKY in summary:
+      return NOT_MEASURED
+    pooled = summary["pooled"]
+    return {
+      "of": "leave-one-subject-out with the same config",
+      **{name: pooled[name] for name in _SCORES},
+      "clips": pooled["clips"],
+      "folds": summary["folds"],
+      "seeds": len(summary["seeds"]),
+    }
+  except (OSError, ValueError, KeyError, TypeError):
+    return NOT_MEASURED
+
+
+def in_words(known: Mapping[str, Any] | str) -> str:
+  """`Model.scores` on one line: "uf1 .593, uar .601 (leave-one-subject-out ...)"."""
+  if isinstance(known, str):
+    return known
+  numbers = [f"{name} {value:.3f}" for name, value in known.items() if isinstance(value, float)]
+  return f"{', '.join(numbers)} ({known.get('of', 'as its makers say')})"
+
+
+def _predicting(state: FoldState) -> dict[str, Any]:
+  """The variables that the engine predicts with."""
+  return {"params": state.params, "batch_stats": state.batch_stats}
+
+
+def _provenance(config: config_dict.ConfigDict, split: protocols.Split) -> provenance.Provenance:
+  parts = [provenance.of_clips(split.clips)]
+  if config.start.weights:
+    parts.insert(0, recognizer.load(config.start.weights).provenance)
+  return provenance.combined(parts)

@@ -1,0 +1,93 @@
+"""A support vector machine as the model of an experiment: its options, and what it reads."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import config_dict
+
+from mer_jax import svm
+from mer_jax.errors import ConfigError, unknown
+from mer_jax.experiment import settings, start, sweep
+from mer_jax.experiment.selection import options
+from mer_jax.protocols import Split
+from mer_jax.svm import features
+
+SVM = "svm"  # config.model.name
+
+
+class Svm(NamedTuple):
+  """A support vector machine: the options of svm.Machine that config.model names."""
+
+  options: Mapping[str, Any]
+
+
+def build(config: config_dict.ConfigDict) -> Svm:
+  """The machine of `config`, whose options are thereby checked.
+
+  Raises:
+    ConfigError: an unknown option, a value that is not allowed, or one of a network's training.
+  """
+  if config.selection.name != options.LAST:
+    raise ConfigError(
+      f"config.selection.name is {config.selection.name}, but an SVM has no epochs to choose"
+      f" from. Use {options.LAST}, and vary its options with --config.variants.field=model.cost"
+      " or the like."
+    )
+  if config.start.layers or config.start.learning_rates:
+    raise ConfigError(
+      "An SVM reads what the weights of config.start compute and trains none of them: leave"
+      " config.start.layers and .learning_rates empty."
+    )
+  given = settings.options(config.model)
+  known = [name for name in svm.Machine._fields if name != "seed"]
+  for name in given:
+    if name not in known:
+      raise ConfigError(f"Model {SVM!r}: {unknown('field', name, known)}")
+  # Four points tell whether the values are in range, before features are computed for an hour.
+  halves = np.array([[True, True, False, False], [False, False, True, True]])
+  svm.loso(np.eye(4), np.array([0, 1, 0, 1]), halves, 2, svm.Machine(**given), shown=False)
+  return Svm(dict(given))
+
+
+def check_input(config: config_dict.ConfigDict, arrays: Mapping[str, np.ndarray]) -> None:
+  """Raises ConfigError if the machine cannot read `arrays`, the input of `config`."""
+  if not config.start.weights:  # which read what they were trained with
+    features.flat(arrays)
+
+
+def trainer(
+  config: config_dict.ConfigDict,
+  split: Split,
+  arrays: Mapping[str, np.ndarray],
+  machine: Svm,
+  seeds: Sequence[int],
+) -> tuple[dict[str, str], Callable[[], np.ndarray]]:
+  """Lines of the announcement, and what computes float32 [S, N, K], see trainer.Trainer.
+
+  Seed s reads the features of the weights of seed s mod S_w, where config.start names any.
+
+  Raises:
+    ConfigError: numbers of a network's training are swept, or the weights offer no features.
+  """
+  if len(sweep.settings_of(config)) > 1:
+    raise ConfigError(
+      "config.sweep varies numbers of a network's training, of which an SVM has none. Vary its own"
+      " with --config.variants.field=model.cost or the like."
+    )
+  read, weights = start.features(config, arrays) or ([arrays], "")
+  draws = machine.options.get("balance") == "oversample"
+
+  @functools.cache
+  def probabilities(seed: int, part: int) -> np.ndarray:
+    own = svm.Machine(**machine.options, seed=seed)
+    classes = len(split.class_names)
+    return svm.loso(read[part], split.labels, split.held_out, classes, own).probabilities
+
+  def train() -> np.ndarray:
+    return np.stack([probabilities(seed if draws else 0, seed % len(read)) for seed in seeds])
+
+  named = ", ".join(f"{name} {value}" for name, value in sorted(machine.options.items()))
+  about = {"model": f"{SVM}, {named or 'with its defaults'}"}
+  return about | ({"start": weights} if weights else {}), train

@@ -1,0 +1,154 @@
+"""What a trained model computes, by the engine: probabilities and features of clips."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax import models, targets
+from mer_jax.errors import ConfigError, DataError
+from mer_jax.recognizer.model import Model
+from mer_jax.recognizer.weights import nested, shapes_of
+from mer_jax.runtime import xla_guard
+from mer_jax.training import Recipe, optimizers
+from mer_jax.training.fold import NEVER, FoldState, predict
+
+# Clips in one call of a program. Always as many, the last batch filled up, so that a clip passes
+# through the same operations whatever stands beside it.
+BATCH = 32
+# The collection, and the name in it, under which a model offers what enters its last layer.
+FEATURES = "features"
+
+
+def probabilities(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+  """float32 [S, N, K], see Model.probabilities."""
+  return _by_batch(model, arrays, _predicting(_recipe(model)))
+
+
+def features(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+  """float32 [S, N, D], see Model.features."""
+  return _by_batch(model, arrays, _featuring(_recipe(model), model.model["name"]))
+
+
+def check_weights(model: Model, where: str) -> None:
+  """Raises DataError if the weights of `model`, from `where`, are not those of its architecture."""
+  try:
+    example = {
+      name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])
+      for name, entry in model.arrays.items()
+    }
+    expected = shapes_of(_recipe(model).model, example)
+  except (KeyError, TypeError, ValueError) as error:
+    raise DataError(
+      f"{where}: its architecture cannot be built ({type(error).__name__}: {error}). Fit the model"
+      " again with this version."
+    ) from error
+  given = {name: array.shape[1:] for name, array in model.weights.items()}
+  differs = [
+    f"{name} {given.get(name, 'absent')}, expected {expected.get(name, 'none')}"
+    for name in sorted({*given, *expected})
+    if given.get(name) != expected.get(name)
+  ]
+  if differs:
+    raise DataError(
+      f"{where}: the weights are not those of {model.model['name']} with its options:"
+      f" {'; '.join(differs[:5])}. Fit the model again."
+    )
+
+
+def _recipe(model: Model) -> Recipe:
+  """The engine's recipe, as far as it decides predictions."""
+  options = {key: _hashable(value) for key, value in model.model.items() if key != "name"}
+  target = targets.find(model.target)
+  # A field of recipes that average over a clip and its mirror image.
+  mirror: dict[str, Any] = {"mirror_at_test": True} if model.mirror_at_test else {}
+  return Recipe(
+    model=models.build(model.model["name"], len(model.classes), options),
+    optimizer=optimizers.build("sgd"),
+    target=target(len(model.classes), "none"),
+    batch_size=BATCH,
+    **mirror,
+  )
+
+
+def _hashable(value: Any) -> Any:
+  """JSON has lists where configs have tuples; a program is looked up by its model's fields."""
+  return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
+
+
+@functools.cache
+def _predicting(recipe: Recipe):
+  def of_seeds(states, inputs):
+    return jax.lax.map(lambda state: predict(recipe, state, inputs), states)
+
+  return xla_guard.jit(of_seeds)
+
+
+@functools.cache
+def _featuring(recipe: Recipe, name: str):
+  def of_seed(state: FoldState, inputs):
+    variables = {"params": state.params, "batch_stats": state.batch_stats}
+    ones = jnp.ones(BATCH)
+    _, kept = recipe.model.apply(variables, inputs, ones, train=False, mutable=[FEATURES])
+    if FEATURES not in kept:
+      raise ConfigError(
+        f"The model {name} does not offer what enters its last layer. A model does so by"
+        f' self.sow("{FEATURES}", "{FEATURES}", x) before that layer.'
+      )
+    parts = [part.reshape(BATCH, -1) for part in kept[FEATURES][FEATURES]]
+    return jnp.concatenate(parts, axis=-1).astype(jnp.float32)
+
+  return xla_guard.jit(
+    lambda states, inputs: jax.lax.map(lambda state: of_seed(state, inputs), states)
+  )
+
+
+def _by_batch(model: Model, arrays: Mapping[str, np.ndarray], program) -> np.ndarray:
+  """What `program` (states, inputs [BATCH, ...]) -> [S, BATCH, D] gives of N clips, [S, N, D]."""
+  given = _checked(model, arrays)
+  states = _states(model)
+  clips = len(next(iter(given.values())))
+  parts = []
+  # One batch also of no clip: its result has the shape.
+  for first in range(0, max(clips, 1), BATCH):
+    batch = {name: _filled(array[first : first + BATCH]) for name, array in given.items()}
+    parts.append(np.asarray(program(states, batch)))
+  return np.concatenate(parts, axis=1)[:, :clips]
+
+
+def _filled(array: np.ndarray) -> np.ndarray:
+  return np.pad(array, ((0, BATCH - len(array)), *((0, 0),) * (array.ndim - 1)))
+
+
+def _states(model: Model) -> FoldState:
+  tree = nested(model.weights)
+  return FoldState(
+    params=tree["params"],
+    batch_stats=tree.get("batch_stats", {}),
+    opt_state=(),
+    stopped=jnp.full(model.seeds, NEVER, jnp.int32),
+  )
+
+
+def _checked(model: Model, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """The arrays that the model was trained with; raises DataError where one does not fit."""
+  absent = [name for name in model.arrays if name not in arrays]
+  if absent:
+    raise DataError(
+      f"{model.name} reads {', '.join(model.arrays)}; got {', '.join(arrays) or 'nothing'}. Its"
+      f" input is {model.input['name']}."
+    )
+  given = {name: np.asarray(arrays[name]) for name in model.arrays}
+  for name, array in given.items():
+    expected = tuple(model.arrays[name]["shape"])
+    if array.shape[1:] != expected or len(array) != len(next(iter(given.values()))):
+      raise DataError(
+        f"{model.name} reads {name} {['N', *expected]}; got {list(array.shape)}. Compute it as the"
+        f" model's input: {dict(model.input)}."
+      )
+    if not np.isfinite(array).all():
+      raise DataError(f"The input {name!r} of {model.name} is not finite. Look at the clips.")
+  return given
