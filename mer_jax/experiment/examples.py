@@ -17,12 +17,16 @@ RELATIVE = "relative"
 
 
 def default_drawn() -> config_dict.ConfigDict:
-  """The fields of config.drawn; further ones are options of the drawing."""
+  """The fields of config.drawn; further ones are options of face.drawn and face.measurement."""
   drawn = config_dict.ConfigDict()
   # Of every batch, the share of examples that are drawn instead of clips; 1: there are no clips.
   drawn.share = 0.0
   # Steps that are called an epoch where no clip is in any batch.
   drawn.epoch_steps = 100
+  # The classes, where there are no clips that have them; see mer_jax.face.drawn.CLASSES.
+  drawn.classes = ()
+  # How often each class is drawn, in the order of the classes; empty: all equally often.
+  drawn.shares = ()
   return drawn
 
 

@@ -13,7 +13,7 @@ from ml_collections import config_dict
 
 from mer_jax import inputs, protocols, recognizer, training
 from mer_jax import report as reports
-from mer_jax.clips import FLOW_MAPS, PER_CLIP_FIELDS, Clips
+from mer_jax.clips import FLOW_MAPS, no_clips
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.experiment import data, fitted, settings, sources, start, sweep, trainer, workdir
 from mer_jax.experiment.selection import options
@@ -90,13 +90,7 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
 def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
   """A split of no clip, of the classes that are drawn and of frames that the input reads."""
   reads = inputs.declaration(inputs.find(config.input.name)).reads[0]
-  shape = (0, 28, 28, 3) if reads == FLOW_MAPS else (0, 128, 128, 1)
-  clips = Clips(
-    frames=np.zeros(shape, np.uint8),
-    starts=np.zeros(1, np.int64),
-    channels=reads,
-    **{field: np.zeros(0, "U1") for field in PER_CLIP_FIELDS},
-  )
+  clips = no_clips(reads, 28 if reads == FLOW_MAPS else 128)
   classes = tuple(config.drawn.classes)
   nobody = np.zeros((1, 0), bool)
   return protocols.Split(clips, np.zeros(0, np.int32), classes, nobody, (FOLD,), ())

@@ -1,5 +1,6 @@
 """From the state of a finished fit to the model that others load, and what is known of it."""
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from ml_collections import config_dict
 
 from mer_jax import protocols, recognizer
 from mer_jax.errors import TrainingError
-from mer_jax.experiment import settings, workdir
+from mer_jax.experiment import drawn_source, settings, workdir
 from mer_jax.experiment.start_options import LEAKY
 from mer_jax.recognizer import provenance
 from mer_jax.recognizer.model import NOT_MEASURED
@@ -96,12 +97,15 @@ def in_words(known: Mapping[str, Any] | str) -> str:
 
 
 def _predicting(state: FoldState) -> dict[str, Any]:
-  """The variables that the engine predicts with."""
+  """The variables that the engine predicts with: the means over the steps where it takes them."""
+  if state.average:
+    return {"params": state.average.params, "batch_stats": state.average.batch_stats}
   return {"params": state.params, "batch_stats": state.batch_stats}
 
 
 def _provenance(config: config_dict.ConfigDict, split: protocols.Split) -> provenance.Provenance:
-  parts = [provenance.of_clips(split.clips)]
+  seen = provenance.of_clips(split.clips)
+  parts = [dataclasses.replace(seen, drawn=drawn_source.facts(config))]
   if config.start.weights:
     parts.insert(0, recognizer.load(config.start.weights).provenance)
   return provenance.combined(parts)

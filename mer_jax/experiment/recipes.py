@@ -1,7 +1,7 @@
 """From a config to the recipe of a training: optimiser, target, batches, averages."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -10,7 +10,7 @@ from ml_collections import config_dict
 
 from mer_jax import targets, training
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import examples, settings, start_options
+from mer_jax.experiment import drawn_source, examples, settings, start_options
 from mer_jax.protocols import Split
 from mer_jax.training import optimizers
 
@@ -39,7 +39,7 @@ def build(
     target=_target(config, len(split.class_names)),
     batch_size=size,
     schedule=config.training.schedule,
-    source=_source(config, split, arrays),
+    source=drawn_source.of(config, split.class_names, arrays),
     drawn=drawn,
     epoch_steps=config.drawn.epoch_steps if drawn == size else 0,
     augment=examples.augment(config, arrays),
@@ -82,19 +82,6 @@ def _target(config: config_dict.ConfigDict, num_classes: int) -> Any:
       " smoothing. Set it to 0, or give the target that argument."
     )
   return target(num_classes, config.training.balance, smoothing=smoothing)
-
-
-def _source(
-  config: config_dict.ConfigDict, split: Split, arrays: Mapping[str, np.ndarray]
-) -> training.Source | None:
-  """What draws examples for the classes of `split`, alike the inputs `arrays`; None: nothing."""
-  del split, arrays
-  if not config.drawn.share:
-    return None
-  raise ConfigError(
-    f"config.drawn.share is {config.drawn.share}, but drawing examples is not available yet. Set it"
-    " to 0."
-  )
 
 
 def _average(config: config_dict.ConfigDict, clips: int) -> training.Average | None:

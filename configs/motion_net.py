@@ -1,0 +1,50 @@
+"""MotionNet from weights that learned drawn motion: the best recognition of this package.
+
+Not from a paper. Every fold starts from the shipped model motion_net_drawn, which has seen nobody,
+  and learns from its training clips for 15 epochs.
+Command: mer_jax train --config=motion_net:casme2_maps --workdir=DIR
+  (of frames: needs the corpus built with --config frames128)
+Other uses: --config.start.weights= trains from scratch; --config.drawn.share=0.5 mixes drawn maps
+  into every batch; motion_net_zero_shot does not learn at all.
+"""
+
+from mer_jax.experiment import corpora, settings
+
+ARGUMENTS = tuple(corpora.CORPORA)
+
+
+def get_config(arg: str = "casme2"):
+  """The recipe on the corpus `arg` (a key of corpora.CORPORA)."""
+  config = settings.default()
+  config.seeds = 5
+  config.data.builder_config = "frames128"
+  if corpora.apply(config, arg):
+    config.input.name = "flow_maps"
+    # Which of the published maps of a clip, from 0.
+    config.input.index = 0
+  else:
+    config.input.name = "flow"
+    # tv_l1, farneback or dis.
+    config.input.method = "tv_l1"
+    # Height and width of the flow image in pixels.
+    config.input.size = 28
+  # relative: against the head's shift, in units of the motion's size, as drawn motion is.
+  config.input.normalise = "relative"
+
+  config.model.name = "motion_net"
+  # Rate before and after the hidden layer.
+  config.model.dropout = 0.5
+  config.start.weights = "motion_net_drawn"
+
+  config.optimizer.name = "adamw"
+  config.optimizer.learning_rate = 1e-3
+  config.optimizer.momentum = 0.9
+  config.optimizer.weight_decay = 1e-3
+  config.optimizer.schedule = "cosine"
+  config.training.batch_size = 32
+  config.training.epochs = 15
+  config.training.balance = "class_weights"
+  config.augment.mirror = 0.5
+  config.training.mirror_at_test = True
+  config.checkpoint.every_epochs = 15
+  return config
