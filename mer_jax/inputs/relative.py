@@ -4,6 +4,7 @@ Whoever publishes flow maps scales them in his own way, and cameras and distance
 can be compared is where a face moves against the rest of it.
 """
 
+import math
 from typing import Any
 
 # Beyond so many times the root mean square it no longer counts how far.
@@ -34,7 +35,7 @@ def relative(maps: Any, mask: Any = None) -> Any:
   def unit(part: Any) -> Any:
     axes = (-4, -3, -2, -1)
     size = xp.sum(xp.square(part), axis=axes, keepdims=True)
-    pixels = xp.sum(counts, axis=axes, keepdims=True) * (part.size // counts.size)
+    pixels = xp.sum(counts, axis=axes, keepdims=True) * math.prod(part.shape[-3:])
     rms = xp.sqrt(size / xp.maximum(pixels, 1))
     return part / xp.where(rms > 0, rms, 1)
 
