@@ -44,9 +44,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
       others, `clips_missing` maps each seed to its clips without a prediction. `interval` maps each
       score to its [low, high], see `intervals`, and says `level` (0..1), `resamples` and over how
       many `subjects`; None where there are too few of these.
-    ensemble: only where every one of several seeds predicted every clip: the same as `pooled`, of
-      the class with the highest mean over the seeds of a clip's probabilities; `clips_missing` is
-      empty.
+    ensemble: the same of the mean over seeds of each clip's probabilities, where there are several.
     per_dataset: dataset -> the same, of the same predictions restricted to that dataset; the scores
       are None where no clip of the dataset has a prediction.
     fold_mean: convention -> scores averaged over the folds of a seed that predicted, then over
@@ -187,7 +185,11 @@ def _table(parts: list[Predictions], subjects: BySubject) -> dict[str, Any]:
 
 
 def _ensemble(parts: list[Predictions]) -> dict[str, Any]:
-  """The table of the seeds together under its name; empty for one seed, or with a gap."""
+  """{"ensemble": scores of the seeds together}; empty for one seed, or with a gap.
+
+  The keys are those of `pooled`, `clips_missing` empty. A clip's class is the one with the highest
+  probability, as a mean over the seeds.
+  """
   if len(parts) < 2 or not all(made(part).all() for part in parts):
     return {}
   mean = np.mean([part.probabilities.astype(np.float64) for part in parts], axis=0)

@@ -12,6 +12,7 @@ import jax
 
 from mer_jax import training
 from mer_jax.experiment import trainer
+from mer_jax.training import batch
 from mer_jax.training import fold as one
 
 from .workloads import Workload, with_config, with_folds
@@ -137,6 +138,6 @@ def one_by_one(work: Workload) -> Sequence[training.Program]:
 @partial(jax.jit, static_argnums=0, donate_argnums=5)
 def _step(recipe: training.Recipe, seed, fold, data, step, state):
   key = jax.random.key(seed)
-  shared = one.shared_batch(recipe, key, step, data)
+  shared = batch.shared_batch(recipe, key, step, data)
   state, _ = one.train_step(recipe, key, fold, data, shared, step, state, one.zero_sums())
   return state

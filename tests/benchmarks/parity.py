@@ -23,6 +23,7 @@ import torch
 
 from mer_jax import training
 from mer_jax.targets import SingleClass
+from mer_jax.training import batch
 from mer_jax.training import fold as one
 
 from . import torch_loop, torch_models
@@ -105,13 +106,13 @@ def _one_by_one(work: Workload, folds: tuple[int, ...]) -> list[dict[int, one.Fo
 def _batch(program: training.Program, work: Workload, f: int, step: int):
   """(clips that the step sees, which of them fold `f` learns from, 1 or 0)."""
   shared = _shared_batch(program.recipe, jax.random.key(program.seeds[0]), step, program.data)
-  if shared is None:
+  if shared is None or shared.clips is None:
     raise ValueError("The proof needs training.schedule='shared'.")
-  index = np.asarray(shared[0].index)
-  return index, np.asarray(shared[0].valid) * ~work.split.held_out[f][index]
+  index = np.asarray(shared.clips.index)
+  return index, np.asarray(shared.clips.valid) * ~work.split.held_out[f][index]
 
 
-_shared_batch = jax.jit(one.shared_batch, static_argnums=0)
+_shared_batch = jax.jit(batch.shared_batch, static_argnums=0)
 
 
 def _in_torch(work: Workload, program: training.Program, f: int, first: one.FoldState) -> Reference:

@@ -72,6 +72,12 @@ def test_every_documented_field_of_the_optimizer_exists():
   assert "`single_class`" in page("experiments")
 
 
+@pytest.mark.parametrize("section", ["augment", "drawn"])
+def test_every_documented_field_of_a_section_exists(section):
+  rows = rows_of(page("experiments"), f"| field of `config.{section}` | |")
+  assert {name for row in rows for name in names_in(row[:1])} == {*settings.default()[section]}
+
+
 def test_the_columns_of_predictions_are_known_annotations():
   stated = re.search(r"`seed,(.*?),label", page("experiments"))
   assert stated
