@@ -175,6 +175,16 @@ _DTYPES = {
 }
 
 
+def no_clips(size: int, channels: str = GRAY) -> Clips:
+  """Clips [0] of frames of H = W = `size` pixels, for what reads their shape alone."""
+  return Clips(
+    frames=np.zeros((0, size, size, 3 if channels == FLOW_MAPS else 1), np.uint8),
+    starts=np.zeros(1, np.int64),
+    channels=channels,
+    **{field: np.zeros(0, _DTYPES.get(field, np.str_)) for field in PER_CLIP_FIELDS},
+  )
+
+
 def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike[str]) -> Clips:
   """Reads the prepared dataset `data_dir/dataset/builder_config/<newest version>`.
 

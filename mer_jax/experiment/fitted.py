@@ -1,5 +1,7 @@
 """From the state of a finished fit to the model that others load, and what is known of it."""
 
+import dataclasses
+import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
@@ -46,7 +48,9 @@ def model(
       " config.optimizer.learning_rate or change config.model.norm."
     )
   content = settings.to_json(config)
-  content["data"] |= {"data_dir": "", "cache_dir": ""}  # where they lie is no part of the model
+  # Where data and weights lay is no part of the model.
+  content["data"] |= {"data_dir": "", "cache_dir": ""}
+  content["start"]["weights"] = pathlib.Path(config.start.weights).name
   return recognizer.Model(
     name=config.model.name,
     model=content["model"],
@@ -63,6 +67,11 @@ def model(
     config=content,
     versions=workdir.versions(),
   )
+
+
+def drawn_share(config: config_dict.ConfigDict) -> float:
+  """The share of the examples of every batch that are drawn instead of gathered from clips."""
+  return float(config.drawn.share) if "drawn" in config else 0.0
 
 
 def scores(path: pathlib.Path) -> dict[str, Any] | str:
@@ -101,7 +110,12 @@ def _predicting(state: FoldState) -> dict[str, Any]:
 
 
 def _provenance(config: config_dict.ConfigDict, split: protocols.Split) -> provenance.Provenance:
-  parts = [provenance.of_clips(split.clips)]
+  own = provenance.of_clips(split.clips)
+  if drawn_share(config) > 0:
+    options = settings.to_json(config)["drawn"]
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+    own = dataclasses.replace(own, drawn={"options": options, "digest": digest})
+  parts = [own]
   if config.start.weights:
     parts.insert(0, recognizer.load(config.start.weights).provenance)
   return provenance.combined(parts)
