@@ -89,6 +89,11 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
 
 def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
   """A split of no clip, of the classes that are drawn and of frames that the input reads."""
+  if not config.drawn.get("classes"):
+    raise ConfigError(
+      "Where every example is drawn, no protocol names the classes. Name them in"
+      " config.drawn.classes, as ('negative', 'positive', 'surprise')."
+    )
   reads = inputs.declaration(inputs.find(config.input.name)).reads[0]
   # The sizes at which corpora of maps and of frames are prepared.
   clips = no_clips(28 if reads == FLOW_MAPS else 128, reads)
