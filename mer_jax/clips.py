@@ -175,11 +175,10 @@ _DTYPES = {
 }
 
 
-def no_clips(channels: str, size: int) -> Clips:
-  """N = 0 clips with `channels` in frames of `size` x `size` pixels."""
-  depth = 3 if channels == FLOW_MAPS else 1
+def no_clips(size: int, channels: str = GRAY) -> Clips:
+  """Clips [0] of frames of H = W = `size` pixels, for what reads their shape alone."""
   return Clips(
-    frames=np.zeros((0, size, size, depth), np.uint8),
+    frames=np.zeros((0, size, size, 3 if channels == FLOW_MAPS else 1), np.uint8),
     starts=np.zeros(1, np.int64),
     channels=channels,
     **{field: np.zeros(0, _DTYPES.get(field, np.str_)) for field in PER_CLIP_FIELDS},

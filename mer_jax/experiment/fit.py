@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 
+import jax
 import numpy as np
 from ml_collections import config_dict
 
@@ -26,7 +27,6 @@ MODEL, STATE = "model", "fit"
 FOLD = "all clips"
 
 
-@distributed.together()
 def fit(
   config: config_dict.ConfigDict,
   workdir_path: str | os.PathLike[str],
@@ -49,25 +49,25 @@ def fit(
     The model as it was written.
 
   Raises:
-    ConfigError: also where the config is of an SVM, a grid, a sweep, variants or a selection.
+    ConfigError: also where the config is of an SVM, a grid, a sweep, variants or a selection, or
+      where there are several processes.
     DataError, ProtocolError, TrainingError, WorkdirError, Interrupted: see mer_jax.errors.
   """
-  emit = print if distributed.is_main() and not quiet else lambda *_: None
+  emit = (lambda *_: None) if quiet else print
   _check(config)
   config = start.pinned(config)
   path = pathlib.Path(workdir_path).expanduser()
-  distributed.on_main(workdir.examine, path, config)
+  workdir.examine(path, config)
   split = clips_of(config)
   fingerprint = data.fingerprint(split)
   model = _finished(path)
   if model is None:
     model = _train(config, path, split, fingerprint, emit)
   else:
-    distributed.on_main(workdir.check_data, path, fingerprint)
+    workdir.check_data(path, fingerprint)
     emit(f"{path} holds a finished fit, which is not trained again.")
-  model = dataclasses.replace(model, scores=distributed.on_main(fitted.scores, path))
-  distributed.on_main(recognizer.save, model, path / MODEL, dtype)
-  distributed.barrier("model")
+  model = dataclasses.replace(model, scores=fitted.scores(path))
+  recognizer.save(model, path / MODEL, dtype)
   emit(_described(path / MODEL, model))
   return recognizer.load(path / MODEL)
 
@@ -80,7 +80,7 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
   Raises:
     ConfigError, DataError, ProtocolError: see mer_jax.errors.
   """
-  if "drawn" in config and config.drawn.share == 1.0:
+  if fitted.drawn_share(config) == 1:
     return _no_clips(config)
   split = data.spot_apexes(config, data.load_split(config))
   everyone = np.zeros((1, len(split.labels)), bool)
@@ -89,15 +89,26 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
 
 def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
   """A split of no clip, of the classes that are drawn and of frames that the input reads."""
+  if not config.drawn.get("classes"):
+    raise ConfigError(
+      "Where every example is drawn, no protocol names the classes. Name them in"
+      " config.drawn.classes, as ('negative', 'positive', 'surprise')."
+    )
   reads = inputs.declaration(inputs.find(config.input.name)).reads[0]
-  clips = no_clips(reads, 28 if reads == FLOW_MAPS else 128)
-  classes = tuple(config.drawn.classes)
+  # The sizes at which corpora of maps and of frames are prepared.
+  clips = no_clips(28 if reads == FLOW_MAPS else 128, reads)
   nobody = np.zeros((1, 0), bool)
-  return protocols.Split(clips, np.zeros(0, np.int32), classes, nobody, (FOLD,), ())
+  labels = np.zeros(0, np.int32)
+  return protocols.Split(clips, labels, tuple(config.drawn.classes), nobody, (FOLD,), ())
 
 
 def _check(config: config_dict.ConfigDict) -> None:
   """Raises ConfigError where `config` is not of one training of a network."""
+  if distributed.processes() > 1:
+    raise ConfigError(
+      f"There are {distributed.processes()} processes, but a fit is a single fold, which one"
+      " process trains. Start it alone."
+    )
   if "systems" in config:
     raise ConfigError("A grid has many models; fit the config of one of its systems.")
   settings.check(config)
@@ -135,7 +146,7 @@ def _train(
     raise ConfigError("An SVM cannot be fitted yet: choose the config of a network.")
   reached = sources.digests(trainer.roots(config, network, epochs_selected=False))
   allowed = config.checkpoint.allow_changed_code
-  distributed.on_main(workdir.check_sources, path, reached, allowed=allowed)
+  workdir.check_sources(path, reached, allowed=allowed)
   cache = inputs.cache_in(config.data.cache_dir)
   arrays = inputs.make(config.input.name, split.clips, cache, **settings.options(config.input))
   # It predicts the clips it learned from, if anything: a fold has to predict something.
@@ -143,15 +154,21 @@ def _train(
   program = trainer.build_program(config, split, arrays, network, folds)
   devices = [str(device) for device in program.layout.mesh.devices.flat]
   origin = workdir.Origin(fingerprint, devices, reached)
-  distributed.on_main(workdir.claim, path, config, origin)
-  about = trainer.about(config, split, arrays, network, program)
+  workdir.claim(path, config, origin)
+  about = {
+    # In place of what is announced of folds that hold somebody out.
+    **({} if len(split.labels) else {"corpus": "none: every example is drawn"}),
+    "protocol": f"{config.protocol.name}, nobody is held out",
+    "folds": f"1, {config.seeds} {'seed' if config.seeds == 1 else 'seeds'}",
+    **trainer.about(config, split, arrays, network, program),
+  }
   emit(reports.announcement(config.to_dict(), split, arrays, about, devices))
 
   seeds, plan = trainer.seeds(config), plan_of(config, path / STATE)
   history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
   with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
     state = training.train(program, plan, checkpoints, history)
-  return fitted.model(config, split, arrays, distributed.fetch(state))
+  return fitted.model(config, split, arrays, jax.device_get(state))
 
 
 def _described(where: pathlib.Path, model: recognizer.Model) -> str:

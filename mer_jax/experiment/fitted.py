@@ -47,7 +47,9 @@ def model(
       " config.optimizer.learning_rate or change config.model.norm."
     )
   content = settings.to_json(config)
-  content["data"] |= {"data_dir": "", "cache_dir": ""}  # where they lie is no part of the model
+  # Where data and weights lay is no part of the model.
+  content["data"] |= {"data_dir": "", "cache_dir": ""}
+  content["start"]["weights"] = pathlib.Path(config.start.weights).name
   return recognizer.Model(
     name=config.model.name,
     model=content["model"],
@@ -64,6 +66,11 @@ def model(
     config=content,
     versions=workdir.versions(),
   )
+
+
+def drawn_share(config: config_dict.ConfigDict) -> float:
+  """The share of the examples of every batch that are drawn instead of gathered from clips."""
+  return float(config.drawn.share) if "drawn" in config else 0.0
 
 
 def scores(path: pathlib.Path) -> dict[str, Any] | str:

@@ -18,7 +18,7 @@ from mer_jax.training.fold import NEVER, FoldState, predict
 
 # Clips in one call of a program. Always as many, the last batch filled up, so that a clip passes
 # through the same operations whatever stands beside it.
-BATCH = 32
+BATCH = 16
 # The collection, and the name in it, under which a model offers what enters its last layer.
 FEATURES = "features"
 

@@ -33,6 +33,8 @@ def groups(config: Any, environment: Any, defaults: Mapping[str, Any] | None) ->
     Groups without an empty one, but the first is always there; empty without a config.
   """
   lines = flat(config)
+  if not dict(lines).get("start.weights"):  # without them that section decides nothing
+    lines = [line for line in lines if not line[0].startswith("start.")]
   if not lines:
     return []
   given, known = set(_set_by_commands(environment)), dict(flat(defaults or {}))

@@ -23,8 +23,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 # In the order of reading; those without a command may stand in any place.
 PAGES = (
-  *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/grids.md"),
-  *("docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
+  *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
+  *("docs/grids.md", "docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
@@ -57,16 +57,19 @@ ELSEWHERE = "10.0.0.1:4321"
 BLOCK_BY_HAND = "--config.training.fold_block=4"
 SMALL = ("--config.training.epochs=1", BLOCK_BY_HAND)
 # What is added to `mer_jax SUBCOMMAND`, after a config's name and its model where there are any.
+DEMO = (
+  *SMALL,
+  "--config.model.channels=2,2,2",
+  "--config.model.cnn_features=4",
+  "--config.model.lstm_features=4",
+)
 LESS = {
   "build": (),
   "synthetic": ("--subjects=3", "--clips_per_subject=4", "--size=64"),
   "configs": (),
-  "train demo": (
-    *SMALL,
-    "--config.model.channels=2,2,2",
-    "--config.model.cnn_features=4",
-    "--config.model.lstm_features=4",
-  ),
+  "train demo": DEMO,
+  "fit demo": DEMO,
+  "models": (),
   "train parallel_cnn_lstm": (
     *SMALL,
     "--config.model.channels=2,2,2",
@@ -103,7 +106,7 @@ if NAME == "mer_jax" and arguments:
   if rule == "train" and os.environ.get("JAX_COORDINATOR_ADDRESS") == "{ELSEWHERE}":
     sys.exit(0)
   config = re.findall(r"--config=(\\w+)", " ".join(arguments))
-  if rule == "train" and config:
+  if rule in ("train", "fit") and config:
     rule += " " + config[0]
   if rule in LESS:
     os.execv(sys.executable, [sys.executable, "-m", NAME, *arguments, *LESS[rule]])
@@ -320,9 +323,13 @@ def commands() -> str:
 
 
 def test_every_named_config_has_a_rule():
-  mentioned = set(re.findall(r"--config=(\w+)(?=[:. ]).*--workdir", commands().replace("\\\n", "")))
-  assert {f"train {name}" for name in mentioned} == {rule for rule in LESS if " " in rule}
-  assert all((ROOT / "configs" / f"{name}.py").is_file() for name in mentioned - {"mine"})
+  joined = commands().replace("\\\n", "")
+  mentioned = set(re.findall(r"mer_jax (\w+) +--config=(\w+)(?=[:. ]).*--workdir", joined))
+  assert {f"{command} {name}" for command, name in mentioned} == {
+    rule for rule in LESS if " " in rule
+  }
+  names = {name for _, name in mentioned} - {"mine"}
+  assert all((ROOT / "configs" / f"{name}.py").is_file() for name in names)
 
 
 def test_no_rule_is_left_over():
