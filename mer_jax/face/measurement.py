@@ -77,10 +77,8 @@ def draw(
   pixels = len(place)
   uniform = iter(jax.random.uniform(of_numbers, (14,)))
   texture, noise = _fields(of_fields, options, pixels)
-  seen = 1.0
-  if options.flat:
-    faded = jax.nn.sigmoid(1.0 + 3 * next(uniform) * texture)
-    seen = jnp.where(next(uniform) < options.flat, faded, 1.0)
+  faded = jax.nn.sigmoid(1.0 + 3 * next(uniform) * texture)
+  seen = jnp.where(next(uniform) < options.flat, faded, 1.0)
   seen = seen * _inside(place, options.outside, [next(uniform) for _ in range(4)])
   shrink = _upto(options.shrink, next(uniform), next(uniform))
   flatten = _upto(options.flatten, next(uniform), next(uniform)) + 1e-3
