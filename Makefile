@@ -5,6 +5,9 @@ STAMP := $(VENV)/.installed
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES ?= -1
+# jaxlib 0.10.1 reports every program that it loads from that cache as an error, about two features
+# of the processor that are none.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 # The demo's corpus, prepared data and results.
 DEMO := demo

@@ -46,7 +46,7 @@ class Measurement(NamedTuple):
   flat: float = 0.5
   shrink: tuple[float, float] = (0.5, 0.15)
   flatten: tuple[float, float] = (0.5, 2.0)
-  noise: tuple[float, ...] = (0.015, 0.04, 0.08)
+  noise: tuple[float, ...] = (0.02, 0.05, 0.10)
   noise_spread: float = 0.7
   outliers: float = 0.7
   outlier_size: float = 0.8
