@@ -34,8 +34,14 @@ demo: $(STAMP)
 	$(BIN)/mer_jax synthetic casme2 --out=$(DEMO)/corpus \
 	  --subjects=16 --clips_per_subject=12 --size=128
 	$(BIN)/mer_jax build casme2 --manual_dir=$(DEMO)/corpus --data_dir=$(DEMO)/data
+	$(BIN)/mer_jax build casme2 --manual_dir=$(DEMO)/corpus --data_dir=$(DEMO)/data \
+	  --config=frames128
 	$(BIN)/mer_jax train --config=demo:casme2 --workdir=$(DEMO)/run \
 	  --config.data.data_dir=$(DEMO)/data
+	@# The weights that ship, which have never seen anybody, on the same clips.
+	$(BIN)/mer_jax train --config=motion_net_zero_shot:casme2 --workdir=$(DEMO)/zero_shot \
+	  --config.data.data_dir=$(DEMO)/data
+	$(BIN)/mer_jax compare $(DEMO)/zero_shot $(DEMO)/run --workdir=$(DEMO)/comparison
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

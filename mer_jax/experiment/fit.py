@@ -168,7 +168,7 @@ def _train(
   history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
   with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
     state = training.train(program, plan, checkpoints, history)
-  return fitted.model(config, split, arrays, jax.device_get(state))
+  return fitted.model(config, network, split, arrays, jax.device_get(state))
 
 
 def _described(where: pathlib.Path, model: recognizer.Model) -> str:

@@ -6,11 +6,12 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 from ml_collections import config_dict
 
-from mer_jax import protocols, recognizer
+from mer_jax import models, protocols, recognizer
 from mer_jax.errors import TrainingError
 from mer_jax.experiment import drawn_source, settings, workdir
 from mer_jax.experiment.start_options import LEAKY
@@ -24,6 +25,7 @@ _SCORES = ("uf1", "uar", "accuracy")
 
 def model(
   config: config_dict.ConfigDict,
+  network: nn.Module,
   split: protocols.Split,
   arrays: Mapping[str, np.ndarray],
   state: FoldState,
@@ -32,6 +34,7 @@ def model(
 
   Args:
     config: resolved.
+    network: the model of the config.
     split: the clips that it learned from.
     arrays: its input, [N, ...] each.
     state: leaves [S, F', ...] on the host, of which the first fold counts.
@@ -52,7 +55,8 @@ def model(
   content["start"]["weights"] = pathlib.Path(config.start.weights).name
   return recognizer.Model(
     name=config.model.name,
-    model=content["model"],
+    # With the defaults of today: those of tomorrow may be others.
+    model={"name": config.model.name, **json.loads(json.dumps(models.options_of(network)))},
     input=content["input"],
     arrays={
       name: {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}

@@ -76,6 +76,12 @@ def option_names(name: str) -> set[str]:
   return {field.name for field in dataclasses.fields(find(name))} - _SET_BY_THE_RUN
 
 
+def options_of(model: nn.Module) -> dict[str, Any]:
+  """The options of a built model with their values, defaults included."""
+  names = {field.name for field in dataclasses.fields(model)} - _SET_BY_THE_RUN
+  return {name: getattr(model, name) for name in sorted(names)}
+
+
 def check_input(model_name: str, model: nn.Module, input_name: str, given: Collection[str]) -> None:
   """Raises ConfigError if `model` reads something that is not among the arrays `given` by an input.
 
