@@ -6,6 +6,10 @@ import pathlib
 import signal
 import subprocess
 
+# Workers share the cores: where threads of BLAS waited for each other, small matrices took thirty
+# times as long. Before numpy is imported, and for every process that a test starts.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | os.environ
+
 # Tests compile much and compute little: a program that is not optimised is ready in a third of the
 # time. Before jax is imported, and for every process that a test starts.
 # MER_JAX_OPTIMISED=1 leaves programs as users have them, see tests/training/test_optimised.py.
