@@ -19,6 +19,7 @@ if not os.environ.get("MER_JAX_OPTIMISED"):
 
 import jax
 import pytest
+from fork_server import ForkServer
 
 from mer_jax.runtime import xla_guard
 
@@ -90,6 +91,13 @@ def is_about(path: pathlib.Path, changed: set[str]) -> bool:
   about = ABOUT.get(folder[1], folder[1])
   of_outline = path.name in ("test_layering.py", "test_project_files.py")
   return of_outline or about in changed or f"tests/{folder[1]}" in changed
+
+
+@pytest.fixture(scope="session")
+def server():
+  """What processes are forked from that are about what a command does, not about how it starts."""
+  with ForkServer({**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+    yield server
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -5,6 +5,10 @@ import pytest
 import data_builders.build
 import data_builders.synthetic
 from configs import parallel_cnn_lstm
+from mer_jax.report import style
+
+# Runs draw five figures each; tests look at what is in them, not at how fine they are.
+style.DPI = 40
 
 
 @pytest.fixture(scope="session")
@@ -37,5 +41,7 @@ def config(data_dir):
   config.model.channels = (2, 3)
   config.model.cnn_features = config.model.lstm_features = config.model.head_features = 4
   config.training.epochs = 2
+  # By hand: else the model is traced twice more, to see how many folds fit into memory.
+  config.training.fold_block = 5
   config.devices = 1
   return config
