@@ -46,10 +46,11 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-# Files that take a minute and more. They come first, so that two workers end at about one time.
+# Files that take half a minute and more. They come first, so that workers end at about one time.
 LONG = (
-  *("test_engine.py", "test_commands.py", "test_table2.py", "test_unkillable.py"),
-  "test_demo.py",
+  *("test_engine.py", "test_commands.py", "test_table2.py", "test_unkillable.py", "test_demo.py"),
+  *("test_processes.py", "test_run.py", "test_selection.py", "test_contributing.py"),
+  *("test_install.py", "test_notebook.py"),
 )
 ROOT = pathlib.Path(__file__).parents[1]
 # Folders of tests by the packages they are about, where the names differ.

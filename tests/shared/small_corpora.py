@@ -7,9 +7,6 @@ import data_builders.synthetic
 from configs import parallel_cnn_lstm
 from mer_jax.report import style
 
-# Runs draw five figures each; tests look at what is in them, not at how fine they are.
-style.DPI = 40
-
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
@@ -33,8 +30,9 @@ def three_corpora(tmp_path_factory):
 
 
 @pytest.fixture
-def config(data_dir):
-  """The paper's config, shrunk."""
+def config(data_dir, monkeypatch):
+  """The paper's config, shrunk; reports in this process are drawn coarsely."""
+  monkeypatch.setattr(style, "DPI", 40)
   config = parallel_cnn_lstm.get_config("casme2")
   config.data.data_dir = str(data_dir)
   config.input.num_frames, config.input.size = 6, 16
