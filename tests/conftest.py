@@ -6,6 +6,10 @@ import pathlib
 import signal
 import subprocess
 
+# Workers share the cores: where threads of BLAS waited for each other, small matrices took thirty
+# times as long. Before numpy is imported, and for every process that a test starts.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | os.environ
+
 # Tests compile much and compute little: a program that is not optimised is ready in a third of the
 # time. Before jax is imported, and for every process that a test starts.
 # MER_JAX_OPTIMISED=1 leaves programs as users have them, see tests/training/test_optimised.py.
@@ -15,6 +19,7 @@ if not os.environ.get("MER_JAX_OPTIMISED"):
 
 import jax
 import pytest
+from fork_server import ForkServer
 
 from mer_jax.runtime import xla_guard
 
@@ -41,10 +46,11 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-# Files that take a minute and more. They come first, so that two workers end at about one time.
+# Files that take half a minute and more. They come first, so that workers end at about one time.
 LONG = (
-  *("test_engine.py", "test_commands.py", "test_table2.py", "test_unkillable.py"),
-  "test_demo.py",
+  *("test_engine.py", "test_commands.py", "test_table2.py", "test_unkillable.py", "test_demo.py"),
+  *("test_processes.py", "test_run.py", "test_selection.py", "test_contributing.py"),
+  *("test_install.py", "test_notebook.py"),
 )
 ROOT = pathlib.Path(__file__).parents[1]
 # Folders of tests by the packages they are about, where the names differ.
@@ -86,6 +92,13 @@ def is_about(path: pathlib.Path, changed: set[str]) -> bool:
   about = ABOUT.get(folder[1], folder[1])
   of_outline = path.name in ("test_layering.py", "test_project_files.py")
   return of_outline or about in changed or f"tests/{folder[1]}" in changed
+
+
+@pytest.fixture(scope="session")
+def server():
+  """What processes are forked from that are about what a command does, not about how it starts."""
+  with ForkServer({**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+    yield server
 
 
 @pytest.fixture(autouse=True, scope="module")

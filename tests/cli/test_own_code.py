@@ -1,10 +1,5 @@
 """A model, an input, a protocol and a target of somebody else's repository, named in a config."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import pytest
 
 import mer_jax
@@ -12,7 +7,6 @@ from mer_jax import checks, inputs, models
 from mer_jax.errors import ConfigError
 from mer_jax.experiment import sources, trainer
 
-ROOT = pathlib.Path(__file__).parents[2]
 PARTS = '''
 from typing import NamedTuple
 import flax.linen as nn
@@ -92,30 +86,20 @@ def repository(tmp_path, data_dir):
   return tmp_path
 
 
-def train(repository, *more):
-  return subprocess.run(
-    [sys.executable, "-m", "mer_jax", "train", "--config=mine.py", "--workdir=run", *OWN, *more],
-    cwd=repository,
-    env={**os.environ, "PYTHONPATH": str(ROOT)},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-
-
-def test_it_runs_and_a_change_of_it_stops_an_unfinished_run(repository):
-  done = train(repository)
+def test_it_runs_and_a_change_of_it_stops_an_unfinished_run(repository, server):
+  command = ("-m", "mer_jax", "train", "--config=mine.py", "--workdir=run", *OWN)
+  done = server.run(command, repository)
   assert done.returncode == 0, done.stderr
   results = mer_jax.load_results(repository / "run")
   assert results.run.summary["classes"] == ["other", "happy"]
   (repository / "run" / "predictions.csv").unlink()  # as if stopped before its end
   parts = repository / "my_package" / "parts.py"
   parts.write_text(PARTS.replace("FACTOR = 0.9", "FACTOR = 0.8"))
-  refused = train(repository)
+  refused = server.run(command, repository)
   assert refused.returncode == 5
   assert "my_package/parts.py" in refused.stderr
   parts.write_text(PARTS.replace("FACTOR = 0.9", "FACTOR = 0.9  # smoothed"))
-  assert train(repository).returncode == 0
+  assert server.run(command, repository).returncode == 0
 
 
 REGISTERING = """

@@ -14,11 +14,13 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from fork_server import ForkServer
 
 ROOT = pathlib.Path(__file__).parents[2]
 # In the order of reading; those without a command may stand in any place.
@@ -109,7 +111,11 @@ if NAME == "mer_jax" and arguments:
   if rule in ("train", "fit") and config:
     rule += " " + config[0]
   if rule in LESS:
-    os.execv(sys.executable, [sys.executable, "-m", NAME, *arguments, *LESS[rule]])
+    sys.path.append("{ROOT / "tests" / "shared"}")
+    from fork_server import replace_this_process
+    arguments = ["-m", NAME, *arguments, *LESS[rule]]
+    replace_this_process(os.environ["FORK_SERVER"], arguments)
+    os.execv(sys.executable, [sys.executable, *arguments])
 print("no rule in tests/docs/test_commands.py for:", NAME, *arguments, file=sys.stderr)
 sys.exit({UNKNOWN})
 """
@@ -169,7 +175,9 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
   return folder
 
 
-def bash(sandbox: pathlib.Path, script: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def server(sandbox) -> Iterator[ForkServer]:
+  """What the processes of the sandbox are forked from."""
   environment = {
     **CACHE,
     # Programs are not optimised, as in all tests: they compile in a third of the time.
@@ -178,19 +186,28 @@ def bash(sandbox: pathlib.Path, script: str) -> subprocess.CompletedProcess[str]
     "PATH": str(sandbox / "bin"),
     "JAX_PLATFORMS": "cpu",
   }
+  with ForkServer(environment) as server:
+    yield server
+
+
+def bash(
+  sandbox: pathlib.Path, server: ForkServer, script: str
+) -> subprocess.CompletedProcess[str]:
   # bash reads files, not commands, through `source`: the one builtin that has to be replaced.
   source = 'source() { [ "source $*" = "source .venv/bin/activate" ] || exit ' + f"{UNKNOWN}; }}\n"
   return subprocess.run(
     ["/bin/bash", "-euc", source + script],
     cwd=sandbox,
-    env=environment,
+    env={**server.environment, "FORK_SERVER": server.address},
     capture_output=True,
     text=True,
     check=False,
   )
 
 
-def python(sandbox: pathlib.Path, block: Block) -> subprocess.CompletedProcess[str]:
+def python(
+  sandbox: pathlib.Path, server: ForkServer, block: Block
+) -> subprocess.CompletedProcess[str]:
   """Runs the block or, where it has a title, writes it to that file beside an __init__.py."""
   code = block.content.replace("epochs = 20", f"epochs = 1; {LESS_IN_PYTHON}")
   if block.title:
@@ -200,25 +217,18 @@ def python(sandbox: pathlib.Path, block: Block) -> subprocess.CompletedProcess[s
       (path.parent / "__init__.py").touch()
     path.write_text(code, encoding="utf-8")
     code = f"import {block.title.removesuffix('.py').replace('/', '.')}"
-  return subprocess.run(
-    [sys.executable, "-c", code],
-    cwd=sandbox,
-    env={**CACHE, **os.environ, "JAX_PLATFORMS": "cpu"},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  return server.run(("-c", code), sandbox)
 
 
 @pytest.fixture(scope="module")
-def ran(sandbox) -> dict[Block, subprocess.CompletedProcess[str]]:
+def ran(sandbox, server) -> dict[Block, subprocess.CompletedProcess[str]]:
   """Every block of bash and Python, in order; stops at the first that fails."""
   done = {}
   for block in blocks("bash", "python"):
     if block.language == "bash":
-      done[block] = bash(sandbox, block.content)
+      done[block] = bash(sandbox, server, block.content)
     else:
-      done[block] = python(sandbox, block)
+      done[block] = python(sandbox, server, block)
     if done[block].returncode:
       break
   return done
@@ -314,8 +324,8 @@ def test_sweeps_and_variants_leave_what_the_guide_says(ran, sandbox, study, rows
     "mer_jax train --config=unheard_of --workdir=x",
   ],
 )
-def test_an_unknown_command_is_noticed(sandbox, command):
-  assert bash(sandbox, command).returncode in (UNKNOWN, 127)
+def test_an_unknown_command_is_noticed(sandbox, server, command):
+  assert bash(sandbox, server, command).returncode in (UNKNOWN, 127)
 
 
 def commands() -> str:

@@ -85,13 +85,13 @@ def test_the_second_demo_compiles_nothing(demo):
   assert demo("second") == {"hit": [], "miss": []}  # finished: reported again, without a program
 
 
-def test_a_profile_is_a_trace_that_viewers_open(data_dir, tmp_path):
+def test_a_profile_is_a_trace_that_viewers_open(data_dir, server, tmp_path):
   """Perfetto opens the one file, XProf and TensorBoard the other."""
   workdir = tmp_path / "run"
-  python(
-    *("-m", "mer_jax.main", "--config=configs/demo.py:casme2", f"--workdir={workdir}", "--profile"),
-    *(f"--config.data.data_dir={data_dir}", *LESS),
-  )
+  command = ("-m", "mer_jax.main", "--config=configs/demo.py:casme2", "--profile")
+  more = (f"--workdir={workdir}", f"--config.data.data_dir={data_dir}", *LESS)
+  done = server.run((*command, *more), REPOSITORY)
+  assert done.returncode == 0, done.stderr
   (trace,) = (workdir / "profile").rglob("*.trace.json.gz")
   events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
   spans = [event for event in events if event.get("ph") == "X"]

@@ -38,7 +38,6 @@ def overrides(config):
 
 def command(config, workdir, *more, file="parallel_cnn_lstm.py:casme2"):
   return [
-    sys.executable,
     "-m",
     "mer_jax.main",
     f"--config={REPOSITORY / 'configs' / file}",
@@ -106,7 +105,8 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
 
 
 def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
-  done = subprocess.run(command(config, tmp_path / "run"), capture_output=True, text=True)
+  started = [sys.executable, *command(config, tmp_path / "run")]
+  done = subprocess.run(started, capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   assert "pooled" in done.stdout
   assert "report.html" in done.stdout
@@ -116,7 +116,7 @@ def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 def test_a_cpu_is_as_many_devices_as_the_config_asks_for(config, tmp_path):
   environment = {k: v for k, v in os.environ.items() if k != "JAX_NUM_CPU_DEVICES"}
-  started = command(config, tmp_path / "run", "--config.devices=2")
+  started = [sys.executable, *command(config, tmp_path / "run", "--config.devices=2")]
   subprocess.run(started, env=environment, check=True, capture_output=True)
   left = json.loads((tmp_path / "run" / "environment.json").read_text())
   assert len(left["devices"]) == 2
@@ -137,20 +137,18 @@ def test_a_cpu_is_as_many_devices_as_the_config_asks_for(config, tmp_path):
   ],
 )
 def test_mistakes_on_the_command_line_are_named_and_leave_no_run(
-  config, tmp_path, flags, code, says
+  config, server, tmp_path, flags, code, says
 ):
-  done = subprocess.run(command(config, tmp_path / "run", *flags), capture_output=True, text=True)
+  done = server.run(command(config, tmp_path / "run", *flags), tmp_path)
   assert done.returncode == code, done.stderr
   assert says in done.stderr
   assert "Traceback" not in done.stderr
   assert not (tmp_path / "run").exists()  # the corrected command finds no other run there
 
 
-def test_a_config_argument_or_file_that_does_not_exist_is_named(config, tmp_path):
+def test_a_config_argument_or_file_that_does_not_exist_is_named(config, server, tmp_path):
   for file, says in (("parallel_cnn_lstm.py:casme3", "casme2"), ("parallel.py", "parallel.py")):
-    done = subprocess.run(
-      command(config, tmp_path / "run", file=file), capture_output=True, text=True
-    )
+    done = server.run(command(config, tmp_path / "run", file=file), tmp_path)
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -220,12 +218,9 @@ def test_settings_of_a_sweep_leave_what_runs_of_their_own_would(config, tmp_path
   assert stored[0]["hash"] == stored[1]["hash"]
 
 
-def test_a_setting_that_diverges_leaves_a_gap_and_a_code(config, tmp_path):
-  done = subprocess.run(
-    command(config, tmp_path / "run", "--config.sweep.learning_rate=(0.01,1e30)"),
-    capture_output=True,
-    text=True,
-  )
+def test_a_setting_that_diverges_leaves_a_gap_and_a_code(config, server, tmp_path):
+  varied = "--config.sweep.learning_rate=(0.01,1e30)"
+  done = server.run(command(config, tmp_path / "run", varied), tmp_path)
   assert done.returncode == errors.TrainingError.exit_code, done.stderr
   assert "learning_rate=1e+30: " in done.stderr
   assert "learning_rate=0.01" not in done.stderr

@@ -17,6 +17,7 @@ import sys
 import time
 
 import pytest
+from fork_server import ForkServer
 
 from mer_jax import errors
 from mer_jax.experiment import settings, workdir
@@ -61,7 +62,9 @@ def hook(event, arguments, struck=[]):
     struck.append(True)
     strike(event, str(arguments[0]))
 
-if moment:
+if moment == "start":
+  strike(moment, "")
+elif moment:
   sys.addaudithook(hook)
 runpy.run_module("mer_jax.main", run_name="__main__", alter_sys=True)
 """
@@ -91,27 +94,24 @@ def arguments(data_dir):
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-  """A compilation cache of these tests' own: who kills writers must not share one."""
-  return {
+def server(tmp_path_factory):
+  """With a compilation cache of these tests' own: who kills writers must not share one."""
+  environment = {
     **os.environ,
     "PYTHONPATH": str(REPOSITORY),
     "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
   }
+  with ForkServer(environment) as server:
+    yield server
 
 
 @pytest.fixture(scope="module")
-def start(arguments, environment):
+def start(arguments, server):
   def start(folder, moment="", action="", *more):
-    return subprocess.Popen(
-      [sys.executable, "-c", CHILD, moment, action, *arguments, f"--workdir={folder}", *more],
-      env=environment,
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
+    command = ("-c", CHILD, moment, action, *arguments, f"--workdir={folder}", *more)
+    return server.start(command, REPOSITORY)
 
   return start
 
@@ -211,12 +211,12 @@ def test_a_full_disk_is_named_and_after_making_room_the_run_goes_on(run, undistu
   figure = sizes["clips.png"]
   assert sizes["environment.json"] < checkpoint // 2 < figure < sizes["report.html"]
   for moment, limit, name in (
-    ("import numpy", sizes["config.json"] - 1, "environment.json"),
+    ("start", sizes["config.json"] - 1, "environment.json"),
     (r"open .*history\.jsonl", 0, "history.jsonl"),
     # Half: in how many pieces orbax writes is a matter of timing.
-    ("import numpy", checkpoint // 2, "checkpoints"),
-    ("import numpy", figure - 1, "clips.png"),
-    ("import numpy", sizes["report.html"] - 1, "report.html"),
+    ("start", checkpoint // 2, "checkpoints"),
+    ("start", figure - 1, "clips.png"),
+    ("start", sizes["report.html"] - 1, "report.html"),
   ):
     code, said = run(folder, moment, f"full{limit}")
     assert code == errors.WorkdirError.exit_code, said
@@ -233,14 +233,24 @@ def test_a_full_disk_is_named_and_after_making_room_the_run_goes_on(run, undistu
 
 
 @pytest.mark.slow
-def test_signals_end_with_their_code_and_the_same_command_goes_on(run, undisturbed, tmp_path):
+def test_signals_end_with_their_code_and_the_same_command_goes_on(
+  arguments, server, run, undisturbed, tmp_path
+):
   folder = tmp_path / "run"
+  command = ("-c", CHILD, "import orbax", "SIGINT blocked", *arguments, f"--workdir={folder}")
+  importing = subprocess.run(
+    [sys.executable, *command],
+    env=server.environment,
+    capture_output=True,
+    text=True,
+  )
+  ended = [(importing.returncode, importing.stderr, "SIGINT ended the run at once")]
   for moment, action, says in (
-    ("import orbax", "SIGINT blocked", "SIGINT ended the run at once"),
     (r"os.rename .*/2\.orbax-checkpoint-tmp ", "SIGTERM", r"SIGTERM stopped .* epoch \d of 6"),
     (r"os.rename .*predictions", "SIGTERM blocked", "SIGTERM ended the run at once"),
   ):
-    code, said = run(folder, moment, action)
+    ended.append((*run(folder, moment, action), says))
+  for code, said, says in ended:
     assert code == errors.Interrupted.exit_code, said
     assert re.search(f"stopped: {says}", said)
     assert "same command goes on from there" in said
@@ -254,7 +264,9 @@ def test_a_second_signal_ends_a_chunk_that_takes_hours_at_once(run, undisturbed,
   hours = ("--config.training.epochs=100000000", "--config.training.chunk_epochs=100000000")
   code, said = run(tmp_path / "run", r"os.rename .*history", "twice", *hours)
   assert code == errors.Interrupted.exit_code
-  first, second = filter(None, said.splitlines())
+  # jax 0.10.1 reports that a cached program prefers instructions differently, which is harmless.
+  lines = [line for line in said.splitlines() if line and "cpu_aot_loader" not in line]
+  first, second = lines
   assert first.startswith("SIGTERM: the chunk of epochs under way is finished and saved first")
   assert second.startswith("stopped: SIGINT ended the run at once")
 

@@ -2,7 +2,6 @@
 
 import pathlib
 import pickle
-import sys
 
 import jax
 import numpy as np
@@ -22,7 +21,7 @@ def seen_by_each(tmp_path_factory) -> list[dict]:
   """What each of two processes with two devices each saw."""
   folder = tmp_path_factory.mktemp("talk")
   files = [folder / f"{process}.pickle" for process in (0, 1)]
-  ended = two_processes.run([[sys.executable, str(TALK), str(file)] for file in files], folder)
+  ended = two_processes.run([[str(TALK), str(file)] for file in files], folder)
   assert [process.code for process in ended] == [0, 0], ended
   return [pickle.loads(file.read_bytes()) for file in files]
 

@@ -4,15 +4,14 @@ import json
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import two_processes
+from fork_server import ForkServer
 
 import mer_jax
 from mer_jax import errors, evaluation, training
@@ -34,7 +33,7 @@ def command(config, workdir: pathlib.Path, *more: str) -> list[str]:
     section, name = field.split(".")
     overrides.append(f"--config.{field}={values[section][name]}")
   file = two_processes.ROOT / "configs" / "parallel_cnn_lstm.py:casme2"
-  main = [sys.executable, "-m", "mer_jax.main", f"--config={file}", f"--workdir={workdir}"]
+  main = ["-m", "mer_jax.main", f"--config={file}", f"--workdir={workdir}"]
   return [*main, *overrides, *more]
 
 
@@ -44,7 +43,7 @@ def commands(config, folder: pathlib.Path, *more: str) -> list[list[str]]:
 
 
 def wait_for_checkpoint(
-  epoch: int, started: Sequence[subprocess.Popen[str]], workdir: pathlib.Path
+  epoch: int, started: Sequence[two_processes.Started], workdir: pathlib.Path
 ) -> None:
   """Returns once the checkpoint of `epoch` or a later one is finished."""
   deadline = time.monotonic() + two_processes.HANGS_AFTER
@@ -56,6 +55,13 @@ def wait_for_checkpoint(
 
 def newest(workdir: pathlib.Path) -> int:
   return max(int(p.name) for p in (workdir / "checkpoints").iterdir() if p.name.isdecimal())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ForkServer]:
+  """What all processes but those of Slurm are forked from."""
+  with ForkServer(two_processes.environment(0, 2, "")) as server:
+    yield server
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +91,9 @@ def read_log(path: pathlib.Path) -> list[tuple[list, list[float]]]:
   return [([row[x] for x in ("epoch", "subject")], [row["loss"], row["accuracy"]]) for row in rows]
 
 
-def test_two_processes_are_one_even_if_stopped(config, alone, tmp_path):
+def test_two_processes_are_one_even_if_stopped(config, alone, server, tmp_path):
   workdir, asked = tmp_path / "run", tmp_path / "asked"
-  started = two_processes.start(commands(config, tmp_path), asked)
+  started = two_processes.start(commands(config, tmp_path), asked, server=server)
   wait_for_checkpoint(2, started, workdir)
   started[1].send_signal(signal.SIGTERM)  # not to the one that writes
   ended = two_processes.wait(started, asked)
@@ -96,7 +102,7 @@ def test_two_processes_are_one_even_if_stopped(config, alone, tmp_path):
   assert reached < config.training.epochs
   assert f"after epoch {reached} of" in ended[0].stderr
 
-  ended = two_processes.run(commands(config, tmp_path), tmp_path / "output")
+  ended = two_processes.run(commands(config, tmp_path), tmp_path / "output", server=server)
   assert [process.code for process in ended] == [0, 0], ended
   assert_same_results(workdir, alone)
   assert {p.name for p in workdir.iterdir()} == {p.name for p in alone.iterdir()}
@@ -107,14 +113,14 @@ def test_two_processes_are_one_even_if_stopped(config, alone, tmp_path):
   assert others == []
 
 
-def test_one_process_goes_on_as_two_and_those_as_one(config, alone, tmp_path):
+def test_one_process_goes_on_as_two_and_those_as_one(config, alone, server, tmp_path):
   workdir, killed = tmp_path / "run", tmp_path / "killed"
   shutil.copytree(alone, workdir)
   (workdir / "predictions.csv").unlink()
   for checkpoint in (workdir / "checkpoints").iterdir():
     if int(checkpoint.name) > 3:
       shutil.rmtree(checkpoint)
-  started = two_processes.start(commands(config, tmp_path), killed)
+  started = two_processes.start(commands(config, tmp_path), killed, server=server)
   wait_for_checkpoint(5, started, workdir)
   started[0].kill()
   ended = two_processes.wait(started, killed)
@@ -147,20 +153,20 @@ def test_devices_are_shared_evenly(monkeypatch, devices, refused):
     assert training.arrange(5, 0, devices).mesh.size == 4
 
 
-def test_different_data_are_refused_by_both(config, other_data_dir, tmp_path):
+def test_different_data_are_refused_by_both(config, server, other_data_dir, tmp_path):
   first, second = commands(config, tmp_path)
   second.append(f"--config.data.data_dir={other_data_dir}")
-  ended = two_processes.run([first, second], tmp_path / "output")
+  ended = two_processes.run([first, second], tmp_path / "output", server=server)
   assert [process.code for process in ended] == [errors.ConfigError.exit_code] * 2, ended
   assert "prepared data of process 1 differs" in ended[0].stderr
   assert not (tmp_path / "run").exists()
 
 
-def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, tmp_path, capsys):
+def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, server, tmp_path, capsys):
   small = config.copy_and_resolve_references()
   small.training.epochs = small.checkpoint.every_epochs = 2
   chosen = ("--config.selection.name=inner", "--config.selection.inner_folds=2")
-  ended = two_processes.run(commands(small, tmp_path, *chosen), tmp_path / "output")
+  ended = two_processes.run(commands(small, tmp_path, *chosen), tmp_path / "output", server=server)
   assert [process.code for process in ended] == [0, 0], ended
   announcement = "Selected for every fold on 2 inner folds"
   assert announcement in ended[0].stdout

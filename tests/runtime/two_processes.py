@@ -6,9 +6,12 @@ import pathlib
 import random
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from fork_server import ForkServer, Process
 
 ROOT = pathlib.Path(__file__).parents[2]
 CACHE = {
@@ -19,6 +22,9 @@ CACHE = {
 # Far more than any of these runs takes: what passes it hangs.
 HANGS_AFTER = 150
 SLURMS_FIRST_PORT = 2**16 - 2**12
+
+
+Started = subprocess.Popen[str] | Process
 
 
 class Ended(NamedTuple):
@@ -70,13 +76,15 @@ def start(
   commands: Sequence[Sequence[str]],
   folder: pathlib.Path,
   variables: Callable[[int, int, str], dict[str, str]] = environment,
-) -> list[subprocess.Popen[str]]:
+  server: ForkServer | None = None,
+) -> list[Started]:
   """One process for each of `commands`; their output goes to files in `folder`, made if absent.
 
   Args:
-    commands: what they are called with.
+    commands: what Python is called with.
     folder: where they run.
     variables: `environment` or `of_slurm`.
+    server: what they are forked from; None: processes that begin with nothing.
   """
   folder.mkdir(parents=True, exist_ok=True)
   address = free_address()
@@ -87,13 +95,17 @@ def start(
       open(folder / f"{process}.err", "w", encoding="utf-8") as err,
     ):
       own = variables(process, len(commands), address)
-      started.append(
-        subprocess.Popen(list(command), cwd=folder, env=own, stdout=out, stderr=err, text=True)
-      )
+      if server:
+        started.append(server.start(command, folder, own, (out, err)))
+      else:
+        line = [sys.executable, *command]
+        started.append(
+          subprocess.Popen(line, cwd=folder, env=own, stdout=out, stderr=err, text=True)
+        )
   return started
 
 
-def wait(started: Sequence[subprocess.Popen[str]], folder: pathlib.Path) -> list[Ended]:
+def wait(started: Sequence[Started], folder: pathlib.Path) -> list[Ended]:
   """Waits for all of them; whatever hangs is killed, and fails the test with what all said."""
   deadline = time.monotonic() + HANGS_AFTER
   ended, hangs = [], []
@@ -115,6 +127,7 @@ def run(
   commands: Sequence[Sequence[str]],
   folder: pathlib.Path,
   variables: Callable[[int, int, str], dict[str, str]] = environment,
+  server: ForkServer | None = None,
 ) -> list[Ended]:
   """`start` and `wait`."""
-  return wait(start(commands, folder, variables), folder)
+  return wait(start(commands, folder, variables, server), folder)

@@ -5,6 +5,7 @@ import pytest
 import data_builders.build
 import data_builders.synthetic
 from configs import parallel_cnn_lstm
+from mer_jax.report import style
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +30,16 @@ def three_corpora(tmp_path_factory):
 
 
 @pytest.fixture
-def config(data_dir):
-  """The paper's config, shrunk."""
+def config(data_dir, monkeypatch):
+  """The paper's config, shrunk; reports in this process are drawn coarsely."""
+  monkeypatch.setattr(style, "DPI", 40)
   config = parallel_cnn_lstm.get_config("casme2")
   config.data.data_dir = str(data_dir)
   config.input.num_frames, config.input.size = 6, 16
   config.model.channels = (2, 3)
   config.model.cnn_features = config.model.lstm_features = config.model.head_features = 4
   config.training.epochs = 2
+  # By hand: else the model is traced twice more, to see how many folds fit into memory.
+  config.training.fold_block = 5
   config.devices = 1
   return config
