@@ -68,7 +68,8 @@ class MotionNet(nn.Module):
     self.sow("features", "features", x)
     x = layers.Dropout(self.dropout)(x, train=train)
     if self.action_units:
-      self.sow("auxiliary", "action_units", layers.dense(self.action_units, "action_units")(x))
+      units = layers.dense(self.action_units, "unit_logits")(x)
+      self.sow("auxiliary", "action_units", units)
     return layers.dense(self.num_classes, "logits")(x)
 
   def _normalise(self, x: jax.Array, i: int) -> jax.Array:

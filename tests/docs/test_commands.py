@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # In the order of reading; those without a command may stand in any place.
 PAGES = (
   *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
+  "docs/recognition.md",
   *("docs/grids.md", "docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
@@ -65,6 +66,8 @@ DEMO = (
   "--config.model.cnn_features=4",
   "--config.model.lstm_features=4",
 )
+# The model that the first of these leaves is what the others begin with.
+MOTION = (BLOCK_BY_HAND, "--config.model.channels=(8,8,8)", "--config.seeds=1")
 LESS = {
   "build": (),
   "synthetic": ("--subjects=3", "--clips_per_subject=4", "--size=64"),
@@ -82,6 +85,13 @@ LESS = {
   ),
   "train mine": SMALL,
   "train ststnet": SMALL,
+  "fit motion_net_drawn": (
+    *MOTION,
+    *("--config.training.epochs=1", "--config.drawn.epoch_steps=2"),
+    "--config.training.batch_size=4",
+  ),
+  "train motion_net": (*MOTION, "--config.training.epochs=1", "--config.training.batch_size=4"),
+  "train motion_net_zero_shot": MOTION,
   # All rows run in tests/experiment/test_table2.py.
   "train table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
   "train micro_attention": (*SMALL, "--config.model.channels=(2,)"),

@@ -1,5 +1,6 @@
 """Tables of the guides that list what is in the code say what is there."""
 
+import ast
 import importlib
 import inspect
 import pathlib
@@ -12,6 +13,8 @@ from mer_jax import errors, inputs, models, protocols, targets
 from mer_jax.cli import command
 from mer_jax.clips import PER_CLIP_FIELDS
 from mer_jax.experiment import settings
+from mer_jax.face.drawn import Drawing
+from mer_jax.face.measurement import Measurement
 from mer_jax.training import optimizers
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -76,6 +79,13 @@ def test_every_documented_field_of_the_optimizer_exists():
 def test_every_documented_field_of_a_section_exists(section):
   rows = rows_of(page("experiments"), f"| field of `config.{section}` | |")
   assert {name for row in rows for name in names_in(row[:1])} == {*settings.default()[section]}
+
+
+def test_every_option_of_the_drawing_is_documented_with_its_default():
+  rows = rows_of(page("recognition"), "| option of `config.drawn` | default | what it stands for |")
+  stated = {name.strip("`"): ast.literal_eval(default) for name, default, _ in rows}
+  known = {**Drawing._field_defaults, **Measurement._field_defaults}
+  assert stated == {name: value for name, value in known.items() if name != "measurement"}
 
 
 def test_the_columns_of_predictions_are_known_annotations():

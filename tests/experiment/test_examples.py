@@ -41,8 +41,8 @@ def recipe_of(config, arrays=None, clips=CLIPS):
 
 @pytest.fixture
 def drawing(monkeypatch):
-  """Drawn examples are there."""
-  monkeypatch.setattr(recipes, "_source", lambda *_: Blobs())
+  """Examples of any class are drawn."""
+  monkeypatch.setattr(recipes.drawn_source, "of", lambda *_: Blobs())
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,6 @@ def test_inputs_that_are_no_flow_maps_are_not_augmented(arrays):
   with pytest.raises(ConfigError, match=r"channels are u, v and strain, but .* 'flow' gives image"):
     examples.augment(config_of(augment__mirror=0.5), arrays)
   assert examples.augment(config_of(), arrays) == training.Augment()
-
-
-def test_drawing_is_refused_until_it_is_there():
-  with pytest.raises(ConfigError, match="not available yet"):
-    recipe_of(config_of(drawn__share=0.5))
 
 
 class Plain(NamedTuple):
