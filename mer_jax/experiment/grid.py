@@ -1,5 +1,8 @@
 """A grid: systems as rows, corpora as columns, each cell a run in a folder of its own.
 
+A column is a prepared dataset, under the protocol of each system, or another argument of configs
+(corpora.CORPORA), as "casme2_maps" and "megc2019", with the datasets and protocol of that.
+
 Every system meets the same clips, folds and metrics. What several compute from the clips in the
 same way, such as optical flow, is computed once and kept in the workdir.
 """
@@ -17,7 +20,7 @@ from ml_collections import config_dict
 from mer_jax import checks, evaluation
 from mer_jax.clips import prepared_configs
 from mer_jax.errors import ConfigError, DataError, TrainingError, unknown
-from mer_jax.experiment import data, dry_run, settings, sweep, workdir
+from mer_jax.experiment import corpora, data, dry_run, settings, sweep, workdir
 from mer_jax.experiment import run as single
 from mer_jax.protocols import Split
 from mer_jax.report import grid as report
@@ -98,8 +101,8 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
   _check(config)
   present, absent = [], []
   for dataset in config.corpora:
-    known = prepared_configs(dataset, config.data_dir)
-    (present if known else absent).append(dataset)
+    known = [prepared_configs(name, config.data_dir) for name in _datasets(dataset)]
+    (present if all(known) else absent).append(dataset)
   if not present:
     raise DataError(
       f"None of the corpora {', '.join(config.corpora)} is prepared under {config.data_dir}. Build"
@@ -110,10 +113,24 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
   for dataset in present:
     for system in config.show:
       own = config.systems[system].copy_and_resolve_references()
-      own.data.datasets = (dataset,)
-      own.training.epochs = config.epochs or own.training.epochs
+      _set_column(own, dataset)
+      # What is evaluated as it is has no epochs to try fewer of.
+      own.training.epochs = own.training.epochs and (config.epochs or own.training.epochs)
       cells.append(Cell(system, dataset, own))
   return cells, remarks
+
+
+def _datasets(column: str) -> tuple[str, ...]:
+  return corpora.CORPORA[column][0] if column in corpora.CORPORA else (column,)
+
+
+def _set_column(config: config_dict.ConfigDict, column: str) -> None:
+  """Sets datasets and, where the column has one of its own, the protocol of `config`."""
+  if _datasets(column) == (column,):
+    config.data.datasets = (column,)
+    return
+  with config.unlocked():
+    corpora.apply(config, column)
 
 
 def _check(config: config_dict.ConfigDict) -> None:

@@ -151,7 +151,7 @@ def grid() -> config_dict.ConfigDict:
   config.epochs = 0
   # Folder in which computed inputs stay; empty: one in the workdir.
   config.cache_dir = ""
-  # Prepared datasets, the columns; one that is not prepared is left out.
+  # The columns, prepared datasets or arguments as megc2019; one that is not prepared is left out.
   config.corpora = ("casme2", "samm", "smic")
   # Names of the systems that run, in their order.
   config.show = ()

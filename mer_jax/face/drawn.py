@@ -58,6 +58,8 @@ class Drawing(NamedTuple):
     gaze: chance and strength of eyes that move.
     head_shift: standard deviation of the head's shift, which most maps contain.
     head_turn: standard deviation of its turn, growth and tilt, at the map's border.
+    shortest: length of the shortest course as a share of its frames, the rest of which is padding;
+      1 where clips are resampled, so that they fill the frames.
     without_units: FACS numbers of action units that no expression has; for ablations.
     measurement: what optical flow gets wrong.
   """
@@ -73,6 +75,7 @@ class Drawing(NamedTuple):
   gaze: tuple[float, float] = (0.2, 0.4)
   head_shift: float = 0.35
   head_turn: float = 0.12
+  shortest: float = 0.25
   without_units: tuple[int, ...] = ()
   measurement: Measurement = Measurement()
 
@@ -131,7 +134,7 @@ def draw_course(
   """
   of_scene, of_measurement, of_course = jax.random.split(key, 3)
   scene = _scene(of_scene, emotion, drawing, size)
-  course = draws.draw_course(of_course, num_frames)
+  course = draws.draw_course(of_course, num_frames, drawing.shortest)
   measure = measurement.draw(of_measurement, drawing.measurement, scene.place, size)
 
   def frame(acts, stray, lids, head, begun):

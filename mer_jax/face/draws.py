@@ -116,8 +116,8 @@ class Course(NamedTuple):
   head: jax.Array
 
 
-def draw_course(key: jax.Array, num_frames: int) -> Course:
-  """The course of one clip of at most T = `num_frames` frames, at least a quarter of them.
+def draw_course(key: jax.Array, num_frames: int, shortest: float) -> Course:
+  """The course of one clip of at most T = `num_frames` frames, at least the share `shortest`.
 
   Rise, hold and decay as in `timing.draw_timing`; the apex lies at 25 to 75 % of the clip.
   """
@@ -126,7 +126,7 @@ def draw_course(key: jax.Array, num_frames: int) -> Course:
   def between(low: float, high: float) -> jax.Array:
     return low + (high - low) * next(uniform)
 
-  length = jnp.floor(between(num_frames / 4, num_frames + 0.999))
+  length = jnp.floor(between(shortest * num_frames, num_frames + 0.999))
   phase = jnp.arange(num_frames) / jnp.maximum(length - 1, 1)
   apex = between(0.25, 0.75)
   acts = []

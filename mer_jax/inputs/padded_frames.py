@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mer_jax import checks
+from mer_jax import checks, errors
 from mer_jax.clips import FLOW_MAPS, GRAY, Clips
 from mer_jax.inputs import tim
 from mer_jax.inputs.declaration import declares
 from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
+from mer_jax.inputs.relative import NORMALISATIONS, relative
 from mer_jax.inputs.resize import resized
 
 
@@ -30,6 +31,7 @@ def padded_frames(
   truncate: str = "first",
   # The paper pads. The others map each clip's whole course onto num_frames instead.
   resample: str = "none",
+  normalise: str = "none",
 ) -> dict[str, np.ndarray]:
   """Frames of equal size and number.
 
@@ -42,18 +44,26 @@ def padded_frames(
     resample: "none", or T frames evenly spaced from the first to the last: "linear" interpolates
       between neighbours, "tim" along a smooth curve through all frames, and "tim_smooth" leaves out
       of that curve what is too fast for T frames (see `tim.matrix`).
+    normalise: "none", or of flow maps "relative" (relative.py), with one unit for all maps of a
+      clip.
 
   Returns:
-    frames: float32 [N, T, H, W, C] in 0..1.
+    frames: float32 [N, T, H, W, C]; with normalise "none" in 0..1.
     mask: bool [N, T], True where a frame of the clip stands, False where zeros were padded.
 
   Raises:
-    ConfigError: a value that is not listed above.
+    ConfigError: a value that is not listed above, or gray frames that are to be normalised.
   """
   check_length(num_frames, pad, truncate)
   checks.check_at_least("size", size, 1)
   checks.check_choice("resample", resample, ("none", *RESAMPLERS))
+  checks.check_choice("normalise", normalise, NORMALISATIONS)
   channels = clips.frames.shape[-1]
+  if normalise == "relative" and clips.channels != FLOW_MAPS:
+    raise errors.ConfigError(
+      f"padded_frames with normalise={normalise!r} is for flow maps, u, v and strain; these clips"
+      f" hold {clips.channels}. Use flow_sequence on frames, or normalise='none'."
+    )
   frames = np.zeros((len(clips), num_frames, size, size, channels), np.float32)
   mask = np.zeros((len(clips), num_frames), np.bool_)
   for n in range(len(clips)):
@@ -68,6 +78,8 @@ def padded_frames(
     # after dividing would round every pixel to zero.
     frames[n, stands] = kept / np.float32(255)
     mask[n, stands] = True
+  if normalise == "relative":
+    frames = relative(frames, mask)
   return {"frames": frames, "mask": mask}
 
 

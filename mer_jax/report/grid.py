@@ -15,7 +15,14 @@ from mer_jax.report.published import Number, Published
 from mer_jax.report.templates import Figure, template
 from mer_jax.runtime import atomic
 
-DATASETS = {"casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
+DATASETS = {
+  "casme2": "CASME II",
+  "samm": "SAMM",
+  "smic": "SMIC",
+  "megc2019": "MEGC2019",
+  "casme2_maps": "CASME II, maps",
+  "megc2019_maps": "MEGC2019, maps",
+}
 COLUMNS = ("accuracy", "published", "UF1", "UAR", "time")
 # The score of each column, "" where it is none of this run.
 KEYS = ("accuracy", "", "uf1", "uar", "")
