@@ -3,11 +3,13 @@
 import argparse
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from mer_jax.experiment import drawn_source
 
-from . import drawing, drawn_ablation
+from . import drawing, drawn_ablation, drawn_pictures
 
 
 @pytest.mark.slow
@@ -37,6 +39,23 @@ def test_every_row_of_the_ablation_draws_differently(row):
 def test_every_action_unit_is_left_out_by_one_row():
   units = [number for group in drawn_ablation.UNITS for number in group]
   assert sorted(units) == sorted(drawing.draws.NUMBERS)
+
+
+def test_the_picture_has_a_row_for_every_class_of_every_source():
+  rng = np.random.default_rng(0)
+  labels = np.array([0, 0, 1])
+  sources = [
+    drawn_pictures.Maps(name, rng.normal(size=(3, 12, 12, 3)).astype(np.float32), labels)
+    for name in ("drawn", "measured")
+  ]
+  pictures = [
+    drawn_pictures.beside(("disgust", "surprise"), tuple(sources[:count]), samples=2, seed=0)
+    for count in (1, 2, 2)
+  ]
+  assert pictures[1] == pictures[2]
+  heights = [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR).shape for p in pictures]
+  assert [width for _, width, _ in heights] == [900] * 3
+  assert heights[1][0] > 1.6 * heights[0][0]
 
 
 def test_wrong_flags_are_named(capsys):
