@@ -90,6 +90,8 @@ def draw_weights(key: jax.Array, emotion: jax.Array) -> jax.Array:
 
 def draw_stray(key: jax.Array, most: int, spread: float) -> jax.Array:
   """Up to `most` single-sided twitches of weight N(0, spread), float32 [2, A]."""
+  if not most:
+    return jnp.zeros((2, len(NUMBERS)))
   of_uniform, of_normal = jax.random.split(key)
   number, *uniform = jax.random.uniform(of_uniform, (1 + 2 * most,))
   unit, side = jnp.split(jnp.stack(uniform), 2)

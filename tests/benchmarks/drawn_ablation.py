@@ -31,7 +31,7 @@ NUISANCES: dict[str, dict[str, Any]] = {
     "sideways": 0.0,
   },
   "motion of the head": {"head_shift": 0.0, "head_turn": 0.0},
-  "stray units and speech": {"stray_units": 0, "speech": NONE},
+  "stray units and speech": {"stray_weight": 0.0, "speech": NONE},
   "blink and gaze": {"blink": NONE, "gaze": NONE},
   "fading, shrinking, flattening": {"flat": 0.0, "shrink": NONE, "flatten": NONE},
   "smooth noise": {"noise": (0.0, 0.0, 0.0)},

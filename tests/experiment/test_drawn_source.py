@@ -120,6 +120,19 @@ def test_nothing_is_drawn_unless_a_config_asks_for_it():
   assert drawn_source.facts(settings.default()) is None
 
 
+def test_every_nuisance_can_be_switched_off():
+  options = {**Drawing._field_defaults, **Measurement._field_defaults}
+  kept = ("measurement", "without_units", "eye_line", "mouth_line", "pupils")
+  off = {
+    name: tuple(0.0 for _ in value) if isinstance(value, tuple) else type(value)(0)
+    for name, value in options.items()
+    if name not in kept
+  }
+  source = drawn_source.of(config_of(**off), NAMES, IMAGE)
+  shapes = jax.eval_shape(lambda: source(jax.random.key(0), 4))
+  assert shapes.inputs["image"].shape == (4, SIZE, SIZE, 3)
+
+
 @pytest.mark.parametrize(
   ("fields", "message"),
   [
