@@ -117,5 +117,5 @@ def test_flow_maps_are_normalised_with_one_unit_for_all_maps_of_a_clip():
 
 
 def test_gray_frames_hold_no_motion_to_normalise():
-  with pytest.raises(ConfigError, match="is for flow maps.*hold gray"):
+  with pytest.raises(ConfigError, match=r"is for flow maps.*hold gray"):
     padded(drawn([4]), normalise="relative")
