@@ -78,6 +78,24 @@ def test_every_row_runs_on_every_corpus_that_is_prepared(config, fake, tmp_path,
   assert pathlib.Path(one.data.cache_dir) == tmp_path / "table" / "inputs"
 
 
+def test_a_column_may_be_an_argument_of_configs_with_datasets_and_protocol_of_its_own(
+  config,
+):
+  config.corpora, config.show = ("casme2", "megc2019", "casme2_maps"), ("my_own",)
+  cells, remarks = grid.plan(config)
+  assert remarks == ["Not prepared, so not in the grid: casme2_maps."]
+  assert [cell.name for cell in cells] == ["my_own/casme2", "my_own/megc2019"]
+  alone, composite = (cell.config for cell in cells)
+  assert (alone.data.datasets, alone.protocol.name) == (("casme2",), "three_class")
+  assert (composite.data.datasets, composite.protocol.name) == (
+    ("casme2", "samm", "smic"),
+    "megc2019",
+  )
+  config.data_dir = "elsewhere"
+  with pytest.raises(errors.DataError, match="None of the corpora casme2, megc2019, casme2_maps"):
+    grid.plan(config)
+
+
 def test_measured_and_published_numbers_never_mix(config, fake, tmp_path):
   found = grid.run(config, tmp_path, quiet=True)
   numbers = published.load("table2").numbers

@@ -62,7 +62,7 @@ def test_contempt_is_on_one_side():
 
 
 def test_a_course_rises_from_rest_to_its_apex_and_ends_with_the_clip():
-  courses = jax.vmap(lambda key: draws.draw_course(key, 40))(
+  courses = jax.vmap(lambda key: draws.draw_course(key, 40, 0.25))(
     jax.random.split(jax.random.key(0), 300)
   )
   acts, mask = np.asarray(courses.acts), np.asarray(courses.mask)
@@ -75,5 +75,7 @@ def test_a_course_rises_from_rest_to_its_apex_and_ends_with_the_clip():
   assert lengths.min() >= 10
   assert lengths.max() == 40
   assert (np.diff(mask.astype(int), axis=1) <= 0).all(), "padding only at the end"
+  keys = jax.random.split(jax.random.key(1), 50)
+  assert np.asarray(jax.vmap(lambda key: draws.draw_course(key, 40, 1.0).mask)(keys)).all()
   for part in (courses.stray, courses.lids, courses.head):
     assert np.abs(np.asarray(part)[:, 0]).max() == 0

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_jax.clips import FLOW_MAPS
+from mer_jax.errors import ConfigError
 from mer_jax.inputs import make
+from mer_jax.inputs.relative import relative
 
 
 def padded(clips, **options):
@@ -104,3 +106,16 @@ def test_flow_maps_stand_as_frames_of_three_channels():
   assert frames.shape == (2, 4, 8, 8, 3)
   assert mask.sum(axis=1).tolist() == [4, 2]
   assert np.array_equal(np.rint(frames[0] * 255), clips.frames_of(0))
+
+
+def test_flow_maps_are_normalised_with_one_unit_for_all_maps_of_a_clip():
+  clips = drawn([4, 2], channels=FLOW_MAPS)
+  made = make("padded_frames", clips, size=16, num_frames=3, normalise="relative")
+  plain = make("padded_frames", clips, size=16, num_frames=3)
+  assert np.array_equal(made["frames"], relative(plain["frames"], plain["mask"]))
+  assert not made["frames"][1, 2].any()
+
+
+def test_gray_frames_hold_no_motion_to_normalise():
+  with pytest.raises(ConfigError, match=r"is for flow maps.*hold gray"):
+    padded(drawn([4]), normalise="relative")
