@@ -18,6 +18,7 @@ from ml_collections import config_dict
 
 import mer_jax
 from mer_jax.experiment import fit, run
+from mer_jax.face.drawn import Drawing
 from mer_jax.runtime import atomic
 
 ALL = "as it is"
@@ -25,9 +26,7 @@ NONE = (0.0, 0.0)
 # Options of config.drawn by what a row leaves out; of crops their means stay.
 NUISANCES: dict[str, dict[str, Any]] = {
   "crop geometry": {
-    "eye_line": (0.335, 0.0),
-    "mouth_line": (0.39, 0.0),
-    "pupils": (0.475, 0.0),
+    **{name: (getattr(Drawing(), name)[0], 0.0) for name in ("eye_line", "mouth_line", "pupils")},
     "sideways": 0.0,
   },
   "motion of the head": {"head_shift": 0.0, "head_turn": 0.0},
