@@ -3,6 +3,8 @@
 Paper: none for the weights; the model is that of Liong, Gan, See, Khor, Huang, "Shallow Triple
   Stream Three-dimensional CNN (STSTNet) for Micro-expression Recognition", FG 2019.
 Command: mer_jax fit --config=ststnet_drawn --workdir=DIR
+Time: about .3 s of one CPU core a step, hence 7 minutes of it.
+Score: not measured; after 600 of the 1,500 steps accuracy .82 on the maps it was learning from.
 """
 
 from mer_jax.experiment import config_files
@@ -22,5 +24,5 @@ def get_config(arg: str = "three_class"):
     # Rate after pooling.
     "dropout": 0.5,
   }
-  config.training.epochs = 30
+  config.training.epochs = 15
   return config
