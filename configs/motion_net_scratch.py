@@ -1,8 +1,10 @@
 """MotionNet from random weights: what those of drawn motion have to be compared with.
 
-Not from a paper. The recipe of configs/motion_net.py at a larger step and for longer, since nothing
+Paper: none. The recipe of configs/motion_net.py at a larger step and for longer, since nothing
   is known at first.
 Command: mer_jax train --config=motion_net_scratch:casme2_maps --workdir=DIR
+Time: 6 minutes on 2 CPU cores that had other work too, for casme2_maps and 5 seeds.
+Score: SCORE
 """
 
 from mer_jax.experiment import config_files, corpora, settings

@@ -1,8 +1,11 @@
 """The shipped weights of drawn motion on a corpus that they have never seen anything of.
 
-Not from a paper. Nothing is trained, so every fold is honest by itself; the report is that of any
-  other run.
+Paper: none. Nothing is trained, so every fold is honest by itself; the report is that of any other
+  run.
 Command: mer_jax train --config=motion_net_zero_shot:casme2_maps --workdir=DIR
+Time: 15 seconds on 2 CPU cores that had other work too, for casme2_maps.
+Score: on the published flow maps of the real CASME II (argument casme2_maps), UF1 .843 and UAR .824
+  over 5 seeds of weights; how motion is drawn was chosen on these clips, so this flatters.
 """
 
 from mer_jax.experiment import config_files, corpora
