@@ -4,8 +4,8 @@ Paper: none for the weights; the model is that of Liong, Gan, See, Khor, Huang, 
   Stream Three-dimensional CNN (STSTNet) for Micro-expression Recognition", FG 2019.
 Command: mer_jax fit --config=ststnet_drawn --workdir=DIR
 Time: 12 minutes on 2 CPU cores that had much other work.
-Score: UF1 .867 on 640 fresh maps; zero-shot on the published flow maps of the real CASME II UF1 .839
-  and UAR .857, 5 seeds (motion_net_zero_shot:casme2_maps with config.model.name=ststnet and
+Score: UF1 .867 on 640 fresh maps; zero-shot on the published flow maps of the real CASME II UF1
+  .839 and UAR .857, 5 seeds (motion_net_zero_shot:casme2_maps with config.model.name=ststnet and
   config.start.weights=ststnet_drawn); how motion is drawn was chosen on these clips.
 """
 
