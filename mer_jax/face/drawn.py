@@ -19,7 +19,7 @@ import numpy as np
 from mer_jax.face import draws, measurement
 from mer_jax.face.action_units import NUMBERS, displacement
 from mer_jax.face.anatomy import Proportions
-from mer_jax.face.measurement import Measurement
+from mer_jax.face.measurement import Measurement, strength
 
 # Emotions of a class and their shares. Negative as the composite of MEGC2019 has it: disgust and
 # repression of CASME II, mostly anger of SAMM, little of the others.
@@ -167,11 +167,11 @@ def _scene(key: jax.Array, emotion: jax.Array, drawing: Drawing, size: int) -> _
   groups = [displacement(person, weights * part, x, y) * scale for part in (first, ~first)]
   parts = jnp.stack(groups)
   largest = jnp.sqrt((parts.sum(0) ** 2).sum(-1).max())
-  speech = _chance(drawing.speech, happens[0]) * jnp.stack(normal[:5])
+  speech = strength(drawing.speech, happens[0]) * jnp.stack(normal[:5])
   stray = draws.draw_stray(of_stray, drawing.stray_units, drawing.stray_weight)
   stray = displacement(person, stray.at[:, _SPEECH].add(speech), x, y)
-  lids = jnp.stack([jnp.zeros(()), _chance(drawing.blink, happens[1]) * blink])
-  gaze = _chance(drawing.gaze, happens[2]) * jnp.stack(normal[5:7])
+  lids = jnp.stack([jnp.zeros(()), strength(drawing.blink, happens[1]) * blink])
+  gaze = strength(drawing.gaze, happens[2]) * jnp.stack(normal[5:7])
   turn = drawing.head_turn * jnp.stack(normal[9:13]).reshape(2, 2)
   across = 2 * grid - 1
   return _Scene(
@@ -196,7 +196,3 @@ def _eyes(person: Proportions, x: jax.Array, y: jax.Array) -> jax.Array:
 
 def _around(spread: tuple[float, float], normal: jax.Array) -> jax.Array:
   return spread[0] + spread[1] * normal
-
-
-def _chance(chance: tuple[float, float], uniform: jax.Array) -> jax.Array:
-  return jnp.where(uniform < chance[0], chance[1], 0.0)

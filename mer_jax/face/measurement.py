@@ -86,7 +86,7 @@ def draw(
   speckle, decimated, white = (
     _upto(options.speckle, next(uniform), next(uniform)),
     next(uniform) < options.decimated,
-    _chance(options.white, next(uniform)),
+    strength(options.white, next(uniform)),
   )
   *grain, gain = jnp.split(jax.random.normal(of_pixels, (4 * size**2 + 1,)), [4 * size**2])
   grain = grain[0].reshape(size, size, 4)
@@ -105,6 +105,11 @@ def draw(
     return maps.at[..., 2].set(jnp.maximum(maps[..., 2], 0.0))
 
   return measure
+
+
+def strength(chance: tuple[float, float], uniform: jax.Array) -> jax.Array:
+  """The strength of a pair (chance, strength) where a number of 0..1 says that it happens, or 0."""
+  return jnp.where(uniform < chance[0], chance[1], 0.0)
 
 
 def _fields(key: jax.Array, options: Measurement, size: int) -> tuple[jax.Array, jax.Array]:
@@ -166,10 +171,6 @@ def _strain(motion: jax.Array) -> jax.Array:
 def _pooled(x: jax.Array, size: int) -> jax.Array:
   """[n H, n H, C] as [H, n, H, n, C], H = `size`."""
   return x.reshape(size, len(x) // size, size, len(x) // size, x.shape[2])
-
-
-def _chance(chance: tuple[float, float], uniform: jax.Array) -> jax.Array:
-  return jnp.where(uniform < chance[0], chance[1], 0.0)
 
 
 def _upto(chance: tuple[float, float], happens: jax.Array, uniform: jax.Array) -> jax.Array:
