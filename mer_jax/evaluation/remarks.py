@@ -6,11 +6,10 @@ import pathlib
 from collections.abc import Sequence
 
 from mer_jax.protocols import completeness
+from mer_jax.recognizer.provenance import LEAKY_WEIGHTS
 from mer_jax.runtime import atomic
 
 FILE = "remarks.json"
-# How the remark begins that a model had learned from held-out subjects before.
-LEAKY_WEIGHTS = "leaky_weights"
 
 
 def write(folder: str | os.PathLike[str], remarks: Sequence[str]) -> None:

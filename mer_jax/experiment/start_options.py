@@ -6,11 +6,11 @@ from typing import Any
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError
-from mer_jax.evaluation import remarks
+from mer_jax.recognizer.provenance import LEAKY_WEIGHTS
 
 # The field that lets weights start folds which hold out people whom the weights have learned from.
 # The word goes into everything that comes of it.
-LEAKY = remarks.LEAKY_WEIGHTS
+LEAKY = LEAKY_WEIGHTS
 
 
 def default() -> config_dict.ConfigDict:

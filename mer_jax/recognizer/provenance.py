@@ -8,6 +8,8 @@ import numpy as np
 
 from mer_jax.clips import Clips
 
+# The mark of what comes of weights that know a held-out subject: a field, and a word in files.
+LEAKY_WEIGHTS = "leaky_weights"
 # Dataset and subject; and whether the clips of that subject are synthetic.
 Subject = tuple[str, str]
 Drawn = tuple[str, str, bool]

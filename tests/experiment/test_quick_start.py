@@ -54,7 +54,7 @@ def demo(data_dir, tmp_path_factory):
     ["make", "--dry-run", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True
   )
   lines = dry.stdout.replace("\\\n", " ").splitlines()
-  (line,) = (line for line in lines if "/mer_jax train" in line)
+  (line,) = (line for line in lines if "/mer_jax train --config=demo" in line)
   words = [word for word in shlex.split(line)[1:] if not word.startswith("--workdir")]
   command = ["-m", "mer_jax", *words]
   # Where the cache is and that it keeps everything, as the Makefile says.

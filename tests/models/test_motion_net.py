@@ -30,9 +30,9 @@ def test_size_at_28_pixels():
   model = models.build("motion_net", 3, {})
   image = {"image": jnp.zeros((2, 28, 28, 3))}
   shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), image, jnp.ones(2), train=False))
-  # Three convolutions, two numbers for every channel, 3 x 3 x 96 features to 128, 128 to 3.
+  # Three convolutions, two numbers for every channel, 3 x 3 x 96 features to 112, 112 to 3.
   convolutions = 27 * 32 + 32 + 288 * 32 * 2 + 64 + 576 * 96 + 96
-  rest = 2 * (32 + 64 + 96) + 864 * 128 + 128 + 128 * 3 + 3
+  rest = 2 * (32 + 64 + 96) + 864 * 112 + 112 + 112 * 3 + 3
   assert models.count_parameters(shapes["params"]) == convolutions + rest
 
 

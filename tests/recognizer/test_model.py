@@ -79,7 +79,8 @@ def test_facts_that_do_not_hold_are_refused(saved, change, says):
     recognizer.load(saved)
 
 
-def test_absent_files_and_models_are_named(saved, tmp_path):
+def test_absent_files_and_models_are_named(saved, tmp_path, monkeypatch):
+  monkeypatch.setattr(folder, "SHIPPED", tmp_path / "shipped")
   (saved / folder.WEIGHTS).unlink()
   with pytest.raises(errors.DataError, match=r"weights\.safetensors cannot be read"):
     recognizer.load(saved)
@@ -178,7 +179,8 @@ def test_predict_computes_the_input_and_averages_the_seeds(saved):
   np.testing.assert_array_equal(prediction.spread, by_seed.std(axis=0))
 
 
-def test_a_model_that_ships_is_found_by_name_and_listed(saved, monkeypatch, capsys):
+def test_a_model_that_ships_is_found_by_name_and_listed(saved, tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(folder, "SHIPPED", tmp_path / "shipped")
   assert command.main(["models"]) == 0
   assert "No trained model ships" in capsys.readouterr().out
   monkeypatch.setattr(folder, "SHIPPED", saved.parent)

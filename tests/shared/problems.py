@@ -24,6 +24,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   ),
   "ststnet": ("ststnet", {}, "image"),
   "micro_attention": ("micro_attention", {"channels": (3,)}, "image"),
+  "motion_net": ("motion_net", {"channels": (4, 6), "groups": 2, "features": 8}, "image"),
   "atnet": ("atnet", {"stream": "temporal", "lstm_features": 3}, "motion"),
 }
 # Whole models whose programs take long to compile; the cases above hold every layer of them.
