@@ -19,11 +19,6 @@ from mer_jax.face.measurement import Measurement
 from mer_jax.inputs.relative import relative
 from mer_jax.training.source import Examples
 
-_OPTIONS = {
-  **{name: default for name, default in Drawing._field_defaults.items() if name != "measurement"},
-  **Measurement._field_defaults,
-}
-
 
 class DrawnSource(NamedTuple):
   """Draws examples of K classes, a training.Source.
@@ -47,8 +42,7 @@ class DrawnSource(NamedTuple):
     labels, emotions, shares = (np.array(column) for column in zip(*rows, strict=True))
     drawn = jax.random.categorical(of_emotions, jnp.log(shares), shape=(count,))
     keys = jax.random.split(of_examples, count)
-    example = jax.vmap(self._example)(keys, jnp.asarray(emotions)[drawn])
-    inputs, weights = example
+    inputs, weights = jax.vmap(self._example)(keys, jnp.asarray(emotions)[drawn])
     active = (weights.max(axis=1) > 0).astype(jnp.float32)
     return Examples(inputs, jnp.asarray(labels, jnp.int32)[drawn], active)
 
@@ -88,9 +82,10 @@ def drawing(config: config_dict.ConfigDict) -> Drawing:
     ConfigError: an option is unknown, or its value is of another kind.
   """
   given = {k: v for k, v in config.drawn.items() if k not in examples.default_drawn()}
-  checks.check_names("drawing", _OPTIONS, given)
+  known = _flat(Drawing())
+  checks.check_names("drawing", known, given)
   for name, value in given.items():
-    _check_value(name, value, _OPTIONS[name])
+    _check_value(name, value, known[name])
   measured = {k: v for k, v in given.items() if k in Measurement._fields}
   others = {k: v for k, v in given.items() if k not in Measurement._fields}
   return Drawing(**others, measurement=Measurement(**measured))
@@ -100,15 +95,20 @@ def facts(config: config_dict.ConfigDict) -> dict[str, Any] | None:
   """What a trained model says of the examples it was shown: options and their digest, or None."""
   if not config.drawn.share:
     return None
-  options = drawing(config)
   known = {
-    **{k: v for k, v in options._asdict().items() if k != "measurement"},
-    **options.measurement._asdict(),
+    **_flat(drawing(config)),
     "share": config.drawn.share,
     "shares": list(config.drawn.shares),
   }
   text = json.dumps(known, sort_keys=True)
   return {**json.loads(text), "digest": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _flat(options: Drawing) -> dict[str, Any]:
+  """The options by name, those of the measurement among them, as config.drawn has them."""
+  own = options._asdict()
+  measured = own.pop("measurement")
+  return own | measured._asdict()
 
 
 def _check_value(name: str, value: Any, default: Any) -> None:

@@ -100,8 +100,12 @@ def batch(config: config_dict.ConfigDict, clips: int) -> Counts:
 
 def steps_per_epoch(config: config_dict.ConfigDict, clips: int) -> int:
   """Steps in which so many clips are seen once, or config.drawn.epoch_steps without any."""
+  from mer_jax.training import schedule
+
   size, drawn = batch(config, clips)
-  return -(-clips // (size - drawn)) if size > drawn else config.drawn.epoch_steps
+  if size == drawn:
+    return config.drawn.epoch_steps
+  return schedule.steps_per_epoch(clips, size - drawn)
 
 
 def augment(config: config_dict.ConfigDict, arrays: Mapping[str, np.ndarray]) -> "training.Augment":

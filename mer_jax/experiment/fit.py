@@ -80,7 +80,7 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
   Raises:
     ConfigError, DataError, ProtocolError: see mer_jax.errors.
   """
-  if fitted.drawn_share(config) == 1:
+  if config.drawn.share == 1:
     return _no_clips(config)
   split = data.spot_apexes(config, data.load_split(config))
   everyone = np.zeros((1, len(split.labels)), bool)
@@ -89,7 +89,7 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
 
 def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
   """A split of no clip, of the classes that are drawn and of frames that the input reads."""
-  if not config.drawn.get("classes"):
+  if not config.drawn.classes:
     raise ConfigError(
       "Where every example is drawn, no protocol names the classes. Name them in"
       " config.drawn.classes, as ('negative', 'positive', 'surprise')."

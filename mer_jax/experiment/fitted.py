@@ -65,16 +65,11 @@ def model(
     classes=tuple(split.class_names),
     weights=weights,
     target=config.training.target,
-    mirror_at_test=bool(config.training.get("mirror_at_test", False)),
+    mirror_at_test=config.training.mirror_at_test,
     provenance=_provenance(config, split),
     config=content,
     versions=workdir.versions(),
   )
-
-
-def drawn_share(config: config_dict.ConfigDict) -> float:
-  """The share of the examples of every batch that are drawn instead of gathered from clips."""
-  return float(config.drawn.share) if "drawn" in config else 0.0
 
 
 def scores(path: pathlib.Path) -> dict[str, Any] | str:

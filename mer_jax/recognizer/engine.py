@@ -63,14 +63,12 @@ def _recipe(model: Model) -> Recipe:
   """The engine's recipe, as far as it decides predictions."""
   options = {key: _hashable(value) for key, value in model.model.items() if key != "name"}
   target = targets.find(model.target)
-  # A field of recipes that average over a clip and its mirror image.
-  mirror: dict[str, Any] = {"mirror_at_test": True} if model.mirror_at_test else {}
   return Recipe(
     model=models.build(model.model["name"], len(model.classes), options),
     optimizer=optimizers.build("sgd"),
     target=target(len(model.classes), "none"),
     batch_size=BATCH,
-    **mirror,
+    mirror_at_test=model.mirror_at_test,
   )
 
 
