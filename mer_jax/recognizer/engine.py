@@ -10,6 +10,7 @@ import numpy as np
 
 from mer_jax import models, targets
 from mer_jax.errors import ConfigError, DataError
+from mer_jax.recognizer import vector_machine
 from mer_jax.recognizer.model import Model
 from mer_jax.recognizer.weights import nested, shapes_of
 from mer_jax.runtime import xla_guard
@@ -25,16 +26,28 @@ FEATURES = "features"
 
 def probabilities(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   """float32 [S, N, K], see Model.probabilities."""
+  if is_vector_machine(model):
+    return vector_machine.probabilities(model.model, model.weights, _checked(model, arrays))
   return _by_batch(model, arrays, _predicting(_recipe(model)))
 
 
 def features(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   """float32 [S, N, D], see Model.features."""
+  if is_vector_machine(model):
+    raise ConfigError("An SVM has no layers; the features that it reads are its input.")
   return _by_batch(model, arrays, _featuring(_recipe(model), model.model["name"]))
+
+
+def is_vector_machine(model: Model) -> bool:
+  """Whether `model` is an SVM and no network."""
+  return model.model.get("name") == vector_machine.NAME
 
 
 def check_weights(model: Model, where: str) -> None:
   """Raises DataError if the weights of `model`, from `where`, are not those of its architecture."""
+  if is_vector_machine(model):
+    vector_machine.check(model.model, model.weights, len(model.classes), where)
+    return
   try:
     example = {
       name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])

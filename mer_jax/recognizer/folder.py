@@ -20,7 +20,10 @@ from mer_jax.runtime import atomic
 
 FORMAT = 1
 WEIGHTS, FACTS = "weights.safetensors", "model.json"
-DTYPES = ("float32", "float16")
+# The field of model.json that holds the sha256 of the file, itself counted as zeros.
+SEAL, _UNSEALED = "sealed", "0" * 64
+# float64 where a model computes in it: an SVM.
+DTYPES = ("float32", "float16", "float64")
 # Models that ship with the package, a folder each.
 SHIPPED = pathlib.Path(__file__).parent / "shipped"
 # What model.json holds beside what is added here, and the type of each.
@@ -45,7 +48,7 @@ class Content(NamedTuple):
 
   Attributes:
     facts: the keys of `FIELDS`.
-    weights: float32 [S, ...] by flax name.
+    weights: float32 [S, ...] by flax name; float64 where the file holds that.
     digest: sha256 of weights.safetensors, in hexadecimal.
   """
 
@@ -118,10 +121,18 @@ def write(
     "seeds": len(next(iter(stored.values()))),
     "dtype": dtype,
     "digest": hashlib.sha256(data).hexdigest(),
+    SEAL: _UNSEALED,
   }
   text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
   atomic.write_bytes(folder / WEIGHTS, data)
-  atomic.write_text(folder / FACTS, text)
+  atomic.write_text(folder / FACTS, sealed(text))
+
+
+def sealed(text: str) -> str:
+  """The text of a model.json with the digest of all its other bytes in the field `SEAL`."""
+  seal = json.loads(text)[SEAL]
+  plain = text.replace(seal, _UNSEALED, 1)
+  return plain.replace(_UNSEALED, hashlib.sha256(plain.encode()).hexdigest(), 1)
 
 
 def read(folder: pathlib.Path) -> Content:
@@ -144,13 +155,17 @@ def read(folder: pathlib.Path) -> Content:
   except safetensors.SafetensorError as error:
     raise DataError(f"{folder / WEIGHTS} is no safetensors file: {error}.") from error
   _check_weights(folder / WEIGHTS, stored)
-  weights = {name: array.astype(np.float32) for name, array in sorted(stored.items())}
+  weights = {
+    name: array.astype(np.promote_types(array.dtype, np.float32))
+    for name, array in sorted(stored.items())
+  }
   return Content({name: facts[name] for name in FIELDS}, weights, own)
 
 
 def _facts(file: pathlib.Path) -> dict[str, Any]:
   try:
-    facts = json.loads(_bytes(file).decode("utf-8"))
+    text = _bytes(file).decode("utf-8")
+    facts = json.loads(text)
   except ValueError as error:  # also of text that is not UTF-8
     raise DataError(f"{file} is no JSON ({error}). Copy the folder again.") from error
   version = facts.get("format") if isinstance(facts, dict) else None
@@ -161,13 +176,18 @@ def _facts(file: pathlib.Path) -> dict[str, Any]:
     )
   wrong = [
     name
-    for name, kind in {**FIELDS, "digest": str}.items()
+    for name, kind in {**FIELDS, "digest": str, SEAL: str}.items()
     if not isinstance(facts.get(name), kind)
   ]
   if wrong:
     raise DataError(
       f"{file} lacks {', '.join(wrong)}, or holds values of another type there. Copy the folder"
       " again, or fit the model again."
+    )
+  if sealed(text) != text:
+    raise DataError(
+      f"{file} is not as it was written: its sha256 is not the one in its field {SEAL!r}. Copy the"
+      " folder again, or fit the model again."
     )
   return facts
 

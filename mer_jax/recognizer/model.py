@@ -72,14 +72,18 @@ class Model:
   def predict(self, clips: Clips) -> Prediction:
     """Class probabilities of clips [N], with the input computed from them.
 
+    A model of flow maps also reads frames, and the reverse, see inputs.counterpart.
+
     Raises:
       ConfigError: the clips hold channels that the input cannot read.
       DataError: an input is not finite, or of another shape than in training.
     """
     from mer_jax import inputs
 
-    options = {key: value for key, value in self.input.items() if key != "name"}
-    by_seed = self.probabilities(inputs.make(self.input["name"], clips, **options))
+    height = int(next(iter(self.arrays.values()))["shape"][0])
+    read = inputs.counterpart(self.input, height, clips.channels)
+    options = {key: value for key, value in read.items() if key != "name"}
+    by_seed = self.probabilities(inputs.make(read["name"], clips, **options))
     return Prediction(by_seed.mean(axis=0), by_seed.std(axis=0))
 
   def probabilities(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
