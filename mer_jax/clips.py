@@ -286,7 +286,7 @@ def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike
   if not examples:
     raise DataError(f"The prepared dataset in {path} holds no clip. Build it again.")
   examples.sort(key=lambda e: (e["dataset"], e["subject"], e["clip"]))
-  return _stack(examples)
+  return stack(examples)
 
 
 def prepared_configs(dataset: str, data_dir: str | os.PathLike[str]) -> list[str]:
@@ -310,7 +310,12 @@ def _newest_version(data_dir: pathlib.Path, dataset: str, builder_config: str) -
   )
 
 
-def _stack(examples: list[dict]) -> Clips:
+def stack(examples: Sequence[dict[str, Any]]) -> Clips:
+  """Clips of examples, dicts of the fields of a prepared clip; at least one, of frames of one size.
+
+  Raises:
+    DataError: as `Clips`.
+  """
   frames = [np.asarray(e["frames"], np.uint8) for e in examples]
   text = {
     field: np.array([_decode(e[field]) for e in examples])

@@ -1,7 +1,7 @@
 """What a trained model computes, by the engine: probabilities and features of clips."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -36,6 +36,20 @@ def features(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   if is_vector_machine(model):
     raise ConfigError("An SVM has no layers; the features that it reads are its input.")
   return _by_batch(model, arrays, _featuring(_recipe(model), model.model["name"]))
+
+
+def program_of(model: Model) -> Callable[[Mapping[str, jax.Array]], jax.Array]:
+  """A pure function of arrays [N, ...] by name to float32 [S, N, K]; not compiled.
+
+  Models see one clip at a time, batched around them, so that N may be a symbol of jax.export.
+  """
+  recipe, states = _recipe(model), _states(model)
+
+  def of_clip(state: FoldState, clip: Mapping[str, jax.Array]) -> jax.Array:
+    return predict(recipe, state, jax.tree.map(lambda x: x[None], clip))[0]
+
+  of_clips = jax.vmap(of_clip, in_axes=(None, 0))
+  return lambda inputs: jax.lax.map(lambda state: of_clips(state, inputs), states)
 
 
 def is_vector_machine(model: Model) -> bool:
