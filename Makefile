@@ -42,6 +42,13 @@ demo: $(STAMP)
 	$(BIN)/mer_jax train --config=motion_net_zero_shot:casme2 --workdir=$(DEMO)/zero_shot \
 	  --config.data.data_dir=$(DEMO)/data
 	$(BIN)/mer_jax compare $(DEMO)/zero_shot $(DEMO)/run --workdir=$(DEMO)/comparison
+	@# A model to keep, and what it says of somebody who is not in its corpus.
+	$(BIN)/mer_jax fit --config=demo:casme2 --workdir=$(DEMO)/run \
+	  --config.data.data_dir=$(DEMO)/data
+	$(BIN)/mer_jax synthetic casme2 --out=$(DEMO)/stranger \
+	  --subjects=1 --clips_per_subject=1 --size=128 --seed=1
+	$(BIN)/mer_jax predict $(DEMO)/stranger/Cropped --crop=as_is --model=$(DEMO)/run/model \
+	  --out=$(DEMO)/predicted
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     )
   notes: list[str] = []
   if folders:
-    clips, notes = _own_frames(options, folders)
+    clips, notes = _own_frames(options, folders, prediction.frame_size(model))
     parts = [clips]
   elif options.key_frames or any(getattr(options, name) is not None for name in KEY_FRAMES):
     raise ConfigError("Prepared datasets have their key frames; give none.")
@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return command_line.execute(parser(), run, arguments)
 
 
-def _own_frames(options: argparse.Namespace, folders: list[str]) -> tuple["Clips", list[str]]:
+def _own_frames(
+  options: argparse.Namespace, folders: list[str], size: int
+) -> tuple["Clips", list[str]]:
   """The clips in folders of frames, and what was repaired or refused, for the reader."""
   from data_builders import own_frames
 
@@ -105,6 +107,7 @@ def _own_frames(options: argparse.Namespace, folders: list[str]) -> tuple["Clips
   clips, report = own_frames.read(
     [pathlib.Path(folder).expanduser() for folder in folders],
     given,
+    size=size,
     crop=options.crop == "face",
   )
   repaired = [f"{r['clip']}: {r['what']} became {r['how']} ({r['why']})" for r in report.repaired]

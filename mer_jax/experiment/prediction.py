@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from mer_jax import inputs, recognizer
 from mer_jax.clips import Clips, load_prepared
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.experiment import fitted
+from mer_jax.inputs.flow import REFERENCE_WIDTH as FLOW_WIDTH
 from mer_jax.recognizer import provenance
 from mer_jax.report import prediction_page
 
@@ -82,6 +84,13 @@ def prepared_at(path: str | os.PathLike[str]) -> Clips | None:
       f" {pathlib.Path(path) / configs[0]}."
     )
   return load_prepared(folder.name, configs[0], folder.parent) if configs else None
+
+
+def frame_size(model: recognizer.Model) -> int:
+  """Height and width, in pixels, at which `model` is to see frames: as it saw those of corpora."""
+  prepared = re.search(r"\d+$", model.config["data"]["builder_config"])
+  size = int(prepared[0]) if prepared else FLOW_WIDTH
+  return max(size, FLOW_WIDTH) if "flow" in model.input["name"] else size
 
 
 def describe(model: recognizer.Model) -> dict[str, str]:

@@ -18,8 +18,8 @@ from mer_jax.training import Recipe, optimizers
 from mer_jax.training.fold import NEVER, FoldState, predict
 
 # Clips in one call of a program. Always as many, the last batch filled up, so that a clip passes
-# through the same operations whatever stands beside it.
-BATCH = 16
+# through the same operations whatever stands beside it; few, so that one alone is quick.
+BATCH = 4
 # The collection, and the name in it, under which a model offers what enters its last layer.
 FEATURES = "features"
 
