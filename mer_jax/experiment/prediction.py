@@ -53,7 +53,7 @@ def predict(
   table = prediction_page.Table(clips, model.classes, *prediction, seen)
   marks = [*_remarks(model, seen), *notes]
   page = prediction_page.write(out, table, describe(model), marks, model.seeds)
-  emit(prediction_page.console(table))
+  emit(prediction_page.console(table, model.seeds))
   emit(f"\nReport {page}\nPredictions {page.parent / 'predictions.csv'}")
   for mark in marks[-_NOTED:]:
     emit(f"note: {mark}")

@@ -85,14 +85,16 @@ def write(
   return path
 
 
-def console(table: Table) -> str:
-  """The predictions as text, 20 clips at most."""
+def console(table: Table, seeds: int) -> str:
+  """The predictions of a model of so many seeds as text, 20 clips at most."""
   shown = min(len(table.clips), 20)
   width = max(map(len, map(table.clips.name, range(shown))), default=0)
   lines = []
   for n in range(shown):
     cells = zip(table.class_names, table.probabilities[n], table.spread[n], strict=True)
-    numbers = ", ".join(f"{name} {p:.2f} ± {spread:.2f}" for name, p, spread in cells)
+    numbers = ", ".join(
+      f"{name} {p:.2f}" + f" ± {spread:.2f}" * (seeds > 1) for name, p, spread in cells
+    )
     lines.append(f"{table.clips.name(n):{width}}  {table.prediction[n]}  ({numbers})")
   if len(table.clips) > shown:
     lines.append(f"... and {len(table.clips) - shown} more in predictions.csv")
