@@ -96,14 +96,14 @@ def read_key_frames(path: str | os.PathLike[str]) -> dict[str, KeyFrames]:
   Raises:
     DataError: the file cannot be read, or names a clip twice.
   """
-  found: dict[str, KeyFrames] = {}
+  by_clip: dict[str, KeyFrames] = {}
   for row in sheets.read_rows(pathlib.Path(path).expanduser(), _HEADERS, _FURTHER):
     clip = pathlib.PurePath(row.text("clip")).name
-    if clip in found:
+    if clip in by_clip:
       raise DataError(f"{path}: row {row.number} names the clip {clip!r} again. Leave one row.")
-    numbers = (row.integer(name) for name in ("onset", "apex", "offset"))
-    found[clip] = KeyFrames(*numbers, row.text("subject"))
-  return found
+    onset, apex, offset = (row.integer(name) for name in ("onset", "apex", "offset"))
+    by_clip[clip] = KeyFrames(onset, apex, offset, row.text("subject"))
+  return by_clip
 
 
 def _clip_folders(root: pathlib.Path) -> list[pathlib.Path]:

@@ -109,48 +109,31 @@ class Clips:
     """Clips of frames of one's own: gray frames of a face, cropped as the corpora's are.
 
     Args:
-      frames: N arrays, uint8 [T_n, H, W] (or [T_n, H, W, 1]), all of one size; inputs of optical
-        flow read 128 x 128 pixels or more.
-      onset, apex, offset: int [N], ordered indices into each clip's frames, counted from 0. None:
-        the first frame, the midpoint of onset and offset (marked as `apex_missing`), the last.
+      frames: N arrays, uint8 [T_n, H, W] or [T_n, H, W, 1]; optical flow needs 128 x 128 pixels.
+      onset, apex, offset: int [N], indices into a clip's frames; None: first frame, midpoint (and
+        `apex_missing`), last frame.
       fps: frames per second, of all clips; 0: not known.
       names: (dataset, subject, clip) of each clip; None: ("own", "unknown", "clip_0001"), ...
 
     Raises:
-      DataError: no frames, arrays of another kind or of several sizes, or key frames out of order.
+      DataError: no frames, of another kind or of several sizes, or key frames out of order.
     """
     parts = [_gray(n, part) for n, part in enumerate(frames)]
-    sizes = {part.shape[1:3] for part in parts}
-    if len(sizes) != 1:
-      raise DataError(
-        f"Clips hold frames of one size; got {sorted(sizes) or 'no clip'}. Resize them first."
-      )
-    lengths = np.array([len(part) for part in parts])
-    first = np.zeros(len(parts)) if onset is None else np.asarray(onset)
-    last = lengths - 1 if offset is None else np.asarray(offset)
-    if len(first) != len(parts) or len(last) != len(parts):
-      raise DataError(f"Key frames are given for each of {len(parts)} clips, or for none.")
+    if len(sizes := {part.shape[1:3] for part in parts}) != 1:
+      raise DataError(f"Clips hold frames of one size; got {sorted(sizes) or 'no clip'}.")
+    last = [len(part) - 1 for part in parts]
+    onset, offset = onset or [0] * len(parts), offset or last
+    middle = [(first + end) // 2 for first, end in zip(onset, offset, strict=False)]
     keys = names or [("own", "unknown", f"clip_{n + 1:04}") for n in range(len(parts))]
-    dataset, subject, clip = (np.array(column) for column in zip(*keys, strict=True))
-    empty = np.full(len(parts), "")
-    return cls(
-      frames=np.concatenate(parts),
-      starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-      dataset=dataset,
-      subject=subject,
-      clip=clip,
-      emotion=empty,
-      action_units=empty,
-      objective_class=empty,
-      onset=first.astype(np.int32),
-      apex=np.asarray((first + last) // 2 if apex is None else apex, np.int32),
-      offset=last.astype(np.int32),
-      apex_missing=np.full(len(parts), apex is None),
-      fps=np.full(len(parts), fps, np.float32),
-      first_frame=np.zeros(len(parts), np.int64),
-      last_frame=(lengths - 1).astype(np.int64),
-      synthetic=np.zeros(len(parts), bool),
-    )
+    columns = {"onset": onset, "apex": apex or middle, "offset": offset, "last_frame": last}
+    columns |= dict(zip(("dataset", "subject", "clip"), zip(*keys, strict=True), strict=True))
+    if {len(column) for column in columns.values()} != {len(parts)}:
+      raise DataError(f"Names and key frames are given for each of {len(parts)} clips, or not.")
+    common = {"apex_missing": apex is None, "fps": fps, "first_frame": 0, "synthetic": False}
+    common |= dict.fromkeys(("emotion", "action_units", "objective_class"), "")
+    own = [{key: column[n] for key, column in columns.items()} for n in range(len(parts))]
+    common |= {"channels": GRAY}
+    return stack([{"frames": x, **common, **e} for x, e in zip(parts, own, strict=True)])
 
   def __len__(self) -> int:
     """N, the number of clips."""
@@ -198,13 +181,10 @@ PER_CLIP_FIELDS = tuple(
 
 
 def _gray(n: int, frames: np.ndarray) -> np.ndarray:
-  """uint8 [T, H, W, 1] of a clip's frames."""
-  array = np.asarray(frames)
-  array = array[..., None] if array.ndim == 3 else array
+  array = frames[..., None] if np.ndim(frames) == 3 else np.asarray(frames)
   if array.ndim != 4 or array.shape[-1] != 1 or array.dtype != np.uint8 or not array.size:
     raise DataError(
-      f"The frames of a clip are gray, uint8 [T, H, W]; got {array.dtype} {np.shape(frames)} for"
-      f" clip {n} (counted from 0)."
+      f"Frames of a clip are gray, uint8 [T, H, W]; got {array.dtype} {array.shape} in clip {n}."
     )
   return array
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +55,8 @@ def _npz(model: Model, path: pathlib.Path) -> pathlib.Path:
   facts, _, stored = folder.content_of(model.facts(), model.weights, dtype, path)
   texts = {folder.FACTS: np.array(facts), folder.README: np.array(_readme(model))}
   data = io.BytesIO()
-  np.savez(data, **stored, **texts)
+  everything: dict[str, Any] = {**stored, **texts}
+  np.savez(data, **everything)
   atomic.write_bytes(path, data.getvalue())
   return path
 
