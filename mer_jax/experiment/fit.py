@@ -71,6 +71,14 @@ def fit(
   _check(config)
   config = start.pinned(config)
   path = pathlib.Path(workdir_path).expanduser()
+  with workdir.alone(path):
+    return _fit(config, path, dtype, emit)
+
+
+def _fit(
+  config: config_dict.ConfigDict, path: pathlib.Path, dtype: str, emit: Callable[..., None]
+) -> recognizer.Model:
+  """`fit` of a pinned config, in a workdir that nobody else writes."""
   workdir.examine(path, config)
   split = clips_of(config)
   # That of a run of the config, whose workdir this may be.

@@ -11,7 +11,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -68,8 +68,20 @@ def run(
   """
   emit = print if distributed.is_main() and not quiet else lambda *_: None
   cells, remarks = plan(config)
-  reference = published.load(config.published) if config.published else None
   path = pathlib.Path(workdir_path).expanduser()
+  with workdir.alone(path):
+    return _run_all(config, cells, remarks, path, emit)
+
+
+def _run_all(
+  config: config_dict.ConfigDict,
+  cells: list[Cell],
+  remarks: list[str],
+  path: pathlib.Path,
+  emit: Callable[..., None],
+) -> dict[str, dict[str, Any]]:
+  """`run` of planned cells, in a workdir that nobody else writes."""
+  reference = published.load(config.published) if config.published else None
   distributed.on_main(workdir.examine, path, config)
   remarks += dry_run.check((cell.name, cell.config) for cell in cells)
   distributed.on_main(workdir.write_config, path, config)

@@ -67,6 +67,17 @@ def run(
   settings.check(config)
   config = start.pinned(config)
   path = pathlib.Path(workdir_path).expanduser()
+  with workdir.alone(path):
+    return _run(config, path, split, emit)
+
+
+def _run(
+  config: config_dict.ConfigDict,
+  path: pathlib.Path,
+  split: protocols.Split | None,
+  emit: Callable[..., Any],
+) -> dict[str, Any]:
+  """`run` of a pinned config, in a workdir that nobody else writes."""
   distributed.on_main(workdir.examine, path, config)
 
   split = split or data.spot_apexes(config, data.load_split(config))

@@ -60,10 +60,18 @@ def run(
   variants = expand(config)
   if not variants[0].name and not sweep.results(config)[0].name:
     return single.run(config, workdir_path, quiet=quiet)
+  path = pathlib.Path(workdir_path).expanduser()
+  with workdir.alone(path):
+    return _run_all(config, variants, path, quiet)
+
+
+def _run_all(
+  config: config_dict.ConfigDict, variants: list[Variant], path: pathlib.Path, quiet: bool
+) -> dict[str, dict[str, Any] | None]:
+  """`run` of several variants or settings, in a workdir that nobody else writes."""
   from mer_jax.report import variants as report  # it draws; a single run does without
 
   emit = print if distributed.is_main() and not quiet else lambda *_: None
-  path = pathlib.Path(workdir_path).expanduser()
   if variants[0].name:
     distributed.on_main(workdir.examine, path, config)
   remarks = dry_run.check(variants)

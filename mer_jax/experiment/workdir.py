@@ -1,5 +1,6 @@
 """The folder of a run: which config, code and data it belongs to."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -8,6 +9,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ml_collections import config_dict
@@ -15,7 +17,7 @@ from ml_collections import config_dict
 import mer_jax
 from mer_jax.errors import WorkdirError
 from mer_jax.experiment import settings
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, distributed, locks
 
 _NAMED = 5  # definitions that a message names
 _PACKAGES = (
@@ -62,6 +64,20 @@ def examine(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
       )
   except OSError as error:
     raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
+
+
+@contextlib.contextmanager
+def alone(path: pathlib.Path) -> Iterator[None]:
+  """While inside, no other run may be inside for the folder `path`; see locks.exclusive.
+
+  Of several processes of one run, the first takes the lock for all.
+
+  Raises:
+    WorkdirError: another run is inside, or the folder cannot be written.
+  """
+  with contextlib.ExitStack() as stack:
+    distributed.on_main(stack.enter_context, locks.exclusive(path))
+    yield
 
 
 def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) -> None:
@@ -184,7 +200,7 @@ def versions() -> dict[str, str]:
 
 def _half_claimed(file: pathlib.Path) -> bool:
   """Whether a claim that was killed before its end may have left `file`."""
-  return file.name == "environment.json" or atomic.is_abandoned(file)
+  return file.name in ("environment.json", locks.FILE) or atomic.is_abandoned(file)
 
 
 def _read_json(file: pathlib.Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: training finishes what it is at; everything else may end at once.
+"""SIGINT, SIGTERM and SIGHUP: training finishes what it is at; everything else may end at once.
 
 Files are written whole or not at all, so a process may end at any moment. What it can lose is work
 since the newest checkpoint, and `finishing` is there to lose none.
@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A closed terminal (SIGHUP) asks for the same; nohup and tmux keep it away.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Schedulers, `timeout` and shells often send one request twice, to a process and to its group.
 SAME_REQUEST_SECONDS = 0.5
 
@@ -44,7 +45,7 @@ _lock = threading.RLock()
 
 @contextlib.contextmanager
 def finishing(what: str) -> Iterator[Request]:
-  """While inside, a first SIGINT or SIGTERM only makes the request true; a second one acts as ever.
+  """While inside, a first of `SIGNALS` only makes the request true; a second one acts as ever.
 
   Outside, handlers are what they were before. Signals that are ignored stay ignored. In another
   thread than the main one, where Python runs no handlers, the request stays false.
@@ -78,7 +79,7 @@ def finishing(what: str) -> Iterator[Request]:
 
 @contextlib.contextmanager
 def ending_at_once(end: Callable[[int], None]) -> Iterator[None]:
-  """While inside and not `finishing`, SIGINT and SIGTERM call `end`, whatever is being computed.
+  """While inside and not `finishing`, these signals call `end`, whatever is being computed.
 
   Python's own handlers wait until the compiler or the device returns, which may take minutes; the
   thread that is started here sees a signal as it comes. For the outermost function of a program,

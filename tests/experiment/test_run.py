@@ -208,7 +208,10 @@ def test_settings_of_a_sweep_leave_what_runs_of_their_own_would(config, tmp_path
   config.optimizer.learning_rate = 0.03
   run.run(config, tmp_path / "alone", quiet=True)
   setting = tmp_path / "sweep" / "learning_rate=0.03"
-  left = {path.name for path in (tmp_path / "alone").iterdir()} - {"checkpoints"}
+  left = {path.name for path in (tmp_path / "alone").iterdir()} - {
+    "checkpoints",
+    "checkpoints.json",
+  }
   assert {path.name for path in setting.iterdir()} == left
   alone = tmp_path / "alone"
   one, other = (evaluation.read_csv(path / "predictions.csv") for path in (setting, alone))

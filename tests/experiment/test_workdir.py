@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from processes import owner_of
 
 from mer_jax.errors import WorkdirError
-from mer_jax.experiment import settings, workdir
+from mer_jax.experiment import fit, run, settings, variants, workdir
+from mer_jax.runtime import locks
 
 DATA = "a" * 64
 
@@ -167,3 +169,14 @@ def test_an_environment_that_somebody_removed_is_told(tmp_path, capsys):
   begin(tmp_path, settings.default())
   assert "lost its environment.json" in capsys.readouterr().err
   assert environment(tmp_path)["data_fingerprint"] == DATA
+
+
+@pytest.mark.parametrize("work", [run.run, fit.fit, variants.run])
+def test_what_another_process_works_in_is_left_alone(work, tmp_path):
+  config = settings.default()
+  if work is variants.run:
+    config.variants.field, config.variants["values"] = "seed", (0, 1)
+  with owner_of(tmp_path / "run") as process:
+    with pytest.raises(WorkdirError, match=f"in use by process {process.pid}"):
+      work(config, tmp_path / "run", quiet=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [locks.FILE]
