@@ -19,26 +19,34 @@ FACE_BOX = (-_WIDTH / 2, -0.335 * _HEIGHT, _WIDTH / 2, 0.665 * _HEIGHT)
 # Centre x, y and half axes of the ellipse that is looked at, in face widths; the left of the person
 # is at positive x. Upper and lower lip are apart because they move against each other.
 _ELLIPSES = {
-  "left brow": (0.23, -0.15, 0.15, 0.065),
-  "right brow": (-0.23, -0.15, 0.15, 0.065),
+  "left inner brow": (0.15, -0.145, 0.075, 0.065),
+  "left outer brow": (0.30, -0.145, 0.085, 0.065),
+  "right inner brow": (-0.15, -0.145, 0.075, 0.065),
+  "right outer brow": (-0.30, -0.145, 0.085, 0.065),
   "left eyelids": (0.23, 0.0, 0.11, 0.055),
   "right eyelids": (-0.23, 0.0, 0.11, 0.055),
-  "nose": (0.0, 0.24, 0.14, 0.11),
-  "left mouth corner": (0.20, 0.50, 0.075, 0.075),
-  "right mouth corner": (-0.20, 0.50, 0.075, 0.075),
-  "upper lip": (0.0, 0.455, 0.11, 0.045),
-  "lower lip": (0.0, 0.545, 0.11, 0.045),
-  "chin": (0.0, 0.70, 0.13, 0.075),
+  "nose": (0.0, 0.24, 0.13, 0.09),
+  "left mouth corner": (0.19, 0.50, 0.065, 0.065),
+  "right mouth corner": (-0.19, 0.50, 0.065, 0.065),
+  "upper lip": (0.0, 0.46, 0.11, 0.035),
+  "lower lip": (0.0, 0.545, 0.11, 0.035),
+  "chin": (0.0, 0.70, 0.11, 0.07),
 }
 REGIONS = tuple(_ELLIPSES)  # the order of arrays over R
-# No muscle ends here: the bridge of the nose, the edges of the forehead, the temples.
+EYELIDS = tuple(name for name in REGIONS if "eyelids" in name)
+# Hardly any muscle ends here: the bridge of the nose, the edges of the forehead, the temples, and
+# the sides of the cheeks, without which the lower face would be an extrapolation.
 _RIGID = (
   (0.0, 0.06, 0.06, 0.12),
-  (0.40, -0.30, 0.08, 0.12),
-  (-0.40, -0.30, 0.08, 0.12),
-  (0.0, -0.38, 0.30, 0.05),
-  (0.44, 0.06, 0.05, 0.10),
-  (-0.44, 0.06, 0.05, 0.10),
+  (0.40, -0.30, 0.06, 0.12),
+  (-0.40, -0.30, 0.06, 0.12),
+  (0.0, -0.36, 0.30, 0.06),
+  (0.42, 0.05, 0.05, 0.10),
+  (-0.42, 0.05, 0.05, 0.10),
+  (0.39, 0.30, 0.05, 0.13),
+  (-0.39, 0.30, 0.05, 0.13),
+  (0.34, 0.53, 0.05, 0.08),
+  (-0.34, 0.53, 0.05, 0.08),
 )
 
 
