@@ -26,13 +26,14 @@ class SteadyCrops:
 
   Args:
     fps: frames per second of what is given to `next`.
+    follow: look for the face again every two seconds; otherwise one box serves the video.
 
   Raises:
     DataError: the installed OpenCV has no cascade.
   """
 
-  def __init__(self, fps: float) -> None:
-    self._every = max(1, round(_EVERY * fps))
+  def __init__(self, fps: float, *, follow: bool = True) -> None:
+    self._every = max(1, round(_EVERY * fps)) if follow else 0
     self._cascade = _cascade()
     self._given = 0
     self._box: _Box | None = None
@@ -46,7 +47,7 @@ class SteadyCrops:
     Returns:
       uint8 [128, 128] or None: no face has been seen so far; and a flag.
     """
-    due = self._box is None or self._given % self._every == 0
+    due = self._box is None or (self._every and self._given % self._every == 0)
     self._given += 1
     changed = False
     if due:
@@ -84,9 +85,7 @@ def _cut(frame: np.ndarray, box: _Box) -> np.ndarray:
   """The part of `frame` that `FACE_BOX` is of a face there; beyond the frame its border goes on."""
   x, y, width = box
   sides = (x, y, x, y)
-  left, top, right, bottom = (
-    round(s + width * b) for s, b in zip(sides, FACE_BOX, strict=True)
-  )
+  left, top, right, bottom = (round(s + width * b) for s, b in zip(sides, FACE_BOX, strict=True))
   height, across = frame.shape
   beyond = max(0, -left, -top, right - across, bottom - height)
   if beyond:

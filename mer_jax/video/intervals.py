@@ -1,17 +1,24 @@
 """When a face moved: onset, apex and offset of what stands out from the rest of a video."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
 
 from mer_jax import checks
-from mer_jax.video import regions
+from mer_jax.video import rest
 from mer_jax.video.curves import MotionCurves
+from mer_jax.video.regions import REGIONS
 
 LONGEST_MICRO = 0.5  # seconds
 LONGEST = 4.0  # seconds; what lasts longer is posture, not an expression
-METHODS = ("regions",)
+# Seconds over which a region's median position counts as rest: three times the longest expression
+# of the kind, or twice, so that the expression itself cannot become the rest.
+_REST = {"micro": 1.5, "macro": 8.0}
+_MACRO_FACTOR = 1.3  # on the threshold; slow motion is also what is left of turns of the head
+_EDGE = 0.2  # share of the peak at which an expression begins and ends
+_MOVING = 0.5  # share of the strongest region's motion from which another one moves too
+_APART = 0.3  # seconds between two expressions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,20 +26,18 @@ class SpotOptions:
   """How intervals are spotted.
 
   Attributes:
-    method: one of `METHODS`.
-    threshold: pixels of an aligned face that a region must move away from rest.
+    threshold: how many times further than it mostly does in this video a face must move. The
+      number to turn: lower spots more, and more that is wrong.
   """
 
-  method: str = "regions"
-  threshold: float = 0.4
+  threshold: float = 4.0
 
   def __post_init__(self) -> None:
     """Refuses what is not allowed.
 
     Raises:
-      ConfigError: an unknown method, or a threshold that is not above 0.
+      ConfigError: a threshold that is not above 0.
     """
-    checks.check_choice("method", self.method, METHODS)
     checks.check_positive("threshold", self.threshold)
 
 
@@ -61,85 +66,71 @@ def spot(curves: MotionCurves, options: SpotOptions | None = None) -> list[Inter
   spotted = []
   for number in np.unique(curves.stretch[curves.usable]):
     rows = np.flatnonzero(curves.usable & (curves.stretch == number))
-    away = _away_from_rest(curves.position[rows], curves.head[rows], curves.fps)
-    spotted += [
-      _interval(curves, rows, away, *span, options)
-      for span in _spans(away.max(axis=1), curves.fps, options.threshold)
-    ]
-  return spotted
+    for span in _spans(curves.position[rows], curves.head[rows], curves.fps, options):
+      spotted.append(_interval(curves, rows, *span))
+  return sorted(spotted, key=lambda interval: interval.onset)
 
 
-def _away_from_rest(position: np.ndarray, head: np.ndarray, fps: float) -> np.ndarray:
-  """float [T, R]: distance from rest, the running median over twice the longest expression."""
-  position = without_model_error(position, head, fps)
-  window = min(len(position), round(2 * LONGEST * fps) | 1)
-  rest = ndimage.median_filter(position, size=(window, 1, 1), mode="nearest")
-  smooth = ndimage.gaussian_filter1d(position - rest, 0.03 * fps, axis=0)
-  return np.linalg.norm(smooth, axis=-1)
+_Span = tuple[int, int, int, str, np.ndarray]  # onset, apex, offset, kind, moved [R] at the apex
 
 
-def without_model_error(position: np.ndarray, head: np.ndarray, fps: float) -> np.ndarray:
-  """Positions [T, R, 2] without what still follows the head's motion [T, 6] linearly.
+def _spans(
+  position: np.ndarray, head: np.ndarray, fps: float, options: SpotOptions
+) -> Iterator[_Span]:
+  """Macro-expressions first: the edges of a long one look like short ones."""
+  position = rest.without_model_error(position, head, fps)
+  silent = rest.evidence(position, fps)
+  free = np.ones(len(position), bool)
+  margin = round(_APART * fps)
+  for kind in ("macro", "micro"):
+    moved = rest.from_rest(position, _REST[kind], fps) * silent[..., None]
+    away = np.linalg.norm(moved, axis=-1).max(axis=1)
+    least = options.threshold * float(np.median(away)) * (_MACRO_FACTOR if kind == "macro" else 1)
+    for apex in _peaks(away, least):
+      if not free[apex]:
+        continue
+      onset, offset = _extent(moved, apex)
+      seconds = (offset - onset + 1) / fps
+      micro = seconds <= LONGEST_MICRO
+      if micro != (kind == "micro") or seconds > LONGEST:
+        continue
+      if not free[onset : offset + 1].all():
+        continue
+      free[max(0, onset - margin) : offset + 1 + margin] = False
+      yield onset, int(apex), offset, kind, np.linalg.norm(moved[apex], axis=-1)
 
-  No face has the depth of the average one, so a part of every turn of the head remains. The part is
-  fitted to changes over half a second, with a little ridge, and once more without the fifth of the
-  changes that fit worst, for there the face moves.
+
+def _peaks(away: np.ndarray, least: float) -> np.ndarray:
+  """Indices of local maxima of at least `least`, highest first."""
+  inner = np.r_[-np.inf, away, -np.inf]
+  peaks = np.flatnonzero((away >= inner[:-2]) & (away > inner[2:]) & (away >= least))
+  return peaks[np.argsort(-away[peaks], kind="stable")]
+
+
+def _extent(moved: np.ndarray, apex: int) -> tuple[int, int]:
+  """First and last index of the motion that is at its peak at `apex`.
+
+  It is followed in the direction in which the regions that move have moved at the apex.
   """
-  lag = max(1, round(0.5 * fps))
-  if len(position) < 20 * lag:
-    return position
-  turned = (head[lag:] - head[:-lag]).astype(np.float64)
-  turned = np.concatenate([turned], 1)
-  scale = turned.std(axis=0) + 1e-6
-  moved = (position[lag:] - position[:-lag]).reshape(len(turned), -1).astype(np.float64)
-  fitted = np.empty((6, moved.shape[1]))
-  ridge = 1e-3 * len(turned) * np.eye(6)
-  for column in range(moved.shape[1]):
-    kept = np.ones(len(turned), bool)
-    for _ in range(3):
-      x, y = turned[kept] / scale, moved[kept, column]
-      fitted[:, column] = np.linalg.solve(x.T @ x + ridge, x.T @ y) / scale
-      wrong = np.abs(moved[:, column] - turned @ fitted[:, column])
-      kept = wrong <= np.quantile(wrong, 0.8)
-  return position - (head @ fitted).reshape(position.shape).astype(np.float32)
-
-
-def _spans(away: np.ndarray, fps: float, threshold: float) -> list[tuple[int, int, int]]:
-  """(onset, apex, offset) of every run above a quarter of its peak, strongest peaks first."""
-  free = np.ones(len(away), bool)
-  spans = []
-  for apex in np.argsort(-away, kind="stable"):
-    if away[apex] < threshold:
-      break
-    if not free[apex]:
-      continue
-    low = (away < 0.25 * away[apex]) | ~free
-    before, after = np.flatnonzero(low[:apex]), np.flatnonzero(low[apex:])
-    onset = int(before[-1]) + 1 if len(before) else 0
-    offset = int(apex + after[0]) - 1 if len(after) else len(away) - 1
-    free[onset : offset + 1] = False
-    if (offset - onset + 1) / fps <= LONGEST:
-      spans.append((onset, int(apex), offset))
-  return sorted(spans)
+  size = np.linalg.norm(moved[apex], axis=-1)
+  direction = moved[apex] * (size >= _MOVING * size.max())[:, None]
+  share = np.tensordot(moved, direction, 2) / (direction**2).sum()
+  low = share < _EDGE
+  before, after = np.flatnonzero(low[:apex]), np.flatnonzero(low[apex:])
+  onset = int(before[-1]) + 1 if len(before) else 0
+  return onset, int(apex + after[0]) - 1 if len(after) else len(low) - 1
 
 
 def _interval(
   curves: MotionCurves,
   rows: np.ndarray,
-  away: np.ndarray,
   onset: int,
   apex: int,
   offset: int,
-  options: SpotOptions,
+  kind: str,
+  moved: np.ndarray,
 ) -> Interval:
-  seconds = (offset - onset + 1) / curves.fps
-  order = np.argsort(-away[apex], kind="stable")
-  moved = tuple(regions.REGIONS[r] for r in order if away[apex, r] >= options.threshold)
-  return Interval(
-    onset=int(curves.frame[rows[onset]]),
-    apex=int(curves.frame[rows[apex]]),
-    offset=int(curves.frame[rows[offset]]),
-    kind="micro" if seconds <= LONGEST_MICRO else "macro",
-    strength=float(away[apex].max()),
-    regions=moved,
-  )
+  order = np.argsort(-moved, kind="stable")
+  names = tuple(REGIONS[r] for r in order if moved[r] >= _MOVING * moved.max())
+  frames = (int(curves.frame[rows[t]]) for t in (onset, apex, offset))
+  return Interval(*frames, kind, float(moved.max()), names)
