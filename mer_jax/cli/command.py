@@ -17,6 +17,7 @@ COMMANDS = {
   "train": ("mer_jax.cli.train", "run an experiment, or a grid of systems and corpora"),
   "fit": ("mer_jax.cli.fit", "train the model of a config on all clips, to keep"),
   "models": ("mer_jax.cli.models", "list the trained models that ship with the package"),
+  "spot": ("mer_jax.cli.spot", "find expressions in long videos, and score that"),
   "compare": ("mer_jax.cli.compare", "compare finished runs clip by clip"),
   "audit": ("mer_jax.cli.audit", "score published logs again and check what they claim"),
   "score": ("mer_jax.cli.score", "score features from elsewhere with an SVM"),

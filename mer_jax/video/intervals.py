@@ -11,6 +11,7 @@ from mer_jax.video.curves import MotionCurves
 from mer_jax.video.regions import REGIONS
 
 LONGEST_MICRO = 0.5  # seconds
+SHORTEST = 0.15  # seconds
 LONGEST = 4.0  # seconds; what lasts longer is posture, not an expression
 # Seconds over which a region's median position counts as rest: three times the longest expression
 # of the kind, or twice, so that the expression itself cannot become the rest.
@@ -92,7 +93,7 @@ def _spans(
       onset, offset = _extent(moved, apex)
       seconds = (offset - onset + 1) / fps
       micro = seconds <= LONGEST_MICRO
-      if micro != (kind == "micro") or seconds > LONGEST:
+      if micro != (kind == "micro") or not SHORTEST <= seconds <= LONGEST:
         continue
       if not free[onset : offset + 1].all():
         continue
