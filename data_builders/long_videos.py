@@ -24,6 +24,7 @@ _SAMM_LV = {
   "offset": ("Offset", "Offset Frame"),
   "kind": ("Type", "Micro"),
 }
+_DEPTH = 6  # of folders; links may go in circles
 _SAMM = {"filename": ("Filename",), "emotion": ("Estimated Emotion",)}
 
 
@@ -129,7 +130,9 @@ def _video_folders(
 ) -> list[tuple[pathlib.Path, tuple[str, str]]]:
   """Folders of frames with the keys of their videos, sorted by name."""
   videos = []
-  for where, folders, _ in os.walk(root):
+  for where, folders, _ in os.walk(root, followlinks=True):
+    if len(pathlib.Path(where).relative_to(root).parts) >= _DEPTH:
+      folders.clear()
     matches = [match for folder in folders if (match := pattern.match(folder))]
     videos += [(pathlib.Path(where, m.string), (m[1], m[2])) for m in matches]
     folders[:] = [folder for folder in folders if not pattern.match(folder)]
