@@ -30,33 +30,41 @@ RESULTS, INTERVALS = "spotting.json", "intervals.csv"
 _COLUMNS = ("subject", "video", "onset", "apex", "offset", "kind", "strength", "regions", "right")
 
 
-class Expression(Protocol):
-  """A coded expression: indices into the frames of its video, kind and native emotion."""
-
-  onset: int
-  offset: int
-  kind: str
-  emotion: str
-
-
 class Video(Protocol):
-  """A video of T frames: subject, name, numbers and files of the frames, coded expressions."""
+  """A video of T frames.
 
-  subject: str
-  name: str
-  numbers: Sequence[int]
-  frames: Sequence[pathlib.Path]
-  expressions: Sequence[Any]
+  Attributes:
+    subject, name: of the video.
+    numbers, frames: numbers and files of the frames.
+    expressions: coded; onset and offset are indices into the frames, kind is "micro" or "macro",
+      emotion the native label.
+  """
+
+  @property
+  def subject(self) -> str: ...
+  @property
+  def name(self) -> str: ...
+  @property
+  def numbers(self) -> Sequence[int]: ...
+  @property
+  def frames(self) -> Sequence[pathlib.Path]: ...
+  @property
+  def expressions(self) -> Sequence[Any]: ...
 
 
 class Corpus(Protocol):
   """Videos of one format; `remarks` say what its reader left out."""
 
-  format: str
-  fps: int
-  videos: Sequence[Video]
-  remarks: Sequence[str]
-  synthetic: bool
+  @property
+  def format(self) -> str: ...
+  @property
+  def fps(self) -> int: ...
+  @property
+  def videos(self) -> Sequence[Video]: ...
+  @property
+  def remarks(self) -> Sequence[str]: ...
+  @property
+  def synthetic(self) -> bool: ...
 
 
 # From a file to uint8 [H, W], or None where it cannot be read.

@@ -216,5 +216,5 @@ def _runs(above: np.ndarray) -> list[tuple[int, int]]:
 def _interval(
   scores: Scores, onset: int, apex: int, offset: int, kind: str, strength: float
 ) -> Interval:
-  frames = (int(scores.frame[t]) for t in (onset, apex, offset))
-  return Interval(*frames, kind, strength, ())
+  first, strongest, last = (int(scores.frame[t]) for t in (onset, apex, offset))
+  return Interval(first, strongest, last, kind, strength, ())
