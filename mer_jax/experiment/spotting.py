@@ -168,7 +168,10 @@ def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> 
   coded, found = _spans(corpus, spotted)
   counts = scoring.counts(coded, found)
   minutes = sum(len(video.frames) for video in corpus.videos) / corpus.fps / 60
-  analysis = scoring.analysis(scoring.match(coded, found), names)
+  # A class that no coded micro-expression has cannot be recognised.
+  coded_labels = {span.label for span in coded if span.kind == "micro"}
+  classes = [name for name in names if name in coded_labels]
+  analysis = scoring.analysis(scoring.match(coded, found), classes)
   public = scoring.counts_of_public_scorer(coded, found)
   without = "no micro-expression with one of the model's classes was spotted"
   return {

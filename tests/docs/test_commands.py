@@ -71,7 +71,7 @@ MOTION = (BLOCK_BY_HAND, "--config.model.channels=(8,8,8)", "--config.seeds=1")
 LESS = {
   "build": (),
   "synthetic": ("--subjects=3", "--clips_per_subject=4", "--size=64"),
-  "synthetic long": ("--subjects=1", "--minutes=0.1", "--size=96"),
+  "synthetic long": ("--subjects=1", "--minutes=0.05", "--size=96"),
   "spot": (),
   "configs": (),
   "train demo": DEMO,
