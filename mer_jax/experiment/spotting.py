@@ -165,14 +165,14 @@ def _spotted(
 
 
 def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> dict[str, Any]:
-  coded, found = _spans(corpus, spotted)
-  counts = scoring.counts(coded, found)
+  coded, predicted = _spans(corpus, spotted)
+  counts = scoring.counts(coded, predicted)
   minutes = sum(len(video.frames) for video in corpus.videos) / corpus.fps / 60
   # A class that no coded micro-expression has cannot be recognised.
   coded_labels = {span.label for span in coded if span.kind == "micro"}
   classes = [name for name in names if name in coded_labels]
-  analysis = scoring.analysis(scoring.match(coded, found), classes)
-  public = scoring.counts_of_public_scorer(coded, found)
+  analysis = scoring.analysis(scoring.match(coded, predicted), classes)
+  public = scoring.counts_of_public_scorer(coded, predicted)
   without = "no micro-expression with one of the model's classes was spotted"
   return {
     "corpus": corpus.format,
@@ -202,21 +202,21 @@ def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> 
 
 def _spans(corpus: Corpus, spotted: list[_Spotted]) -> tuple[list[Span], list[Span]]:
   """Coded and spotted intervals by index of frame."""
-  coded, found = [], []
+  coded, predicted = [], []
   for video, part in zip(corpus.videos, spotted, strict=True):
     for e in video.expressions:
       label = spotted_classes.CLASS_OF.get(e.emotion, "")
       coded.append(Span(video.name, e.onset, e.offset, e.kind, label))
     for i, classes in zip(part.intervals, part.classes, strict=True):
-      found.append(Span(video.name, i.onset, i.offset, i.kind, classes.name))
-  return coded, found
+      predicted.append(Span(video.name, i.onset, i.offset, i.kind, classes.name))
+  return coded, predicted
 
 
 def _table(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> str:
   """Spotted intervals as csv; frames by the numbers in their files' names."""
-  coded, found = _spans(corpus, spotted)
-  right = {id(span) for _, span in scoring.match(coded, found)}
-  flags = iter([int(id(span) in right) for span in found])
+  coded, predicted = _spans(corpus, spotted)
+  right = {id(span) for _, span in scoring.match(coded, predicted)}
+  flags = iter([int(id(span) in right) for span in predicted])
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow([*_COLUMNS, "class", *(f"p_{name}" for name in names)])

@@ -1,7 +1,7 @@
 """Published ways to spot, as rows to compare: main directional maximal difference, and strain.
 
-Both look at the face as a whole, give each frame a score for micro- and one for macro-expressions,
-and take a share of the way from a video's mean score to its largest as threshold.
+Both give each frame a score for micro- and one for macro-expressions, and take a share of the way
+from a video's mean score to its largest as threshold.
 """
 
 import collections
