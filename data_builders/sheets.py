@@ -60,7 +60,7 @@ def read_rows(
   """
   optional = optional or {}
   best: tuple[int, int, list[list[object]], str] | None = None
-  for title, rows in _tables(path):
+  for title, rows in tables(path):
     for index, row in enumerate(rows[:_HEADER_WITHIN]):
       hits = len(_columns(row, required))
       if hits and (best is None or hits > best[0]):
@@ -83,7 +83,12 @@ def read_rows(
   return table
 
 
-def _tables(path: pathlib.Path) -> list[tuple[str, list[list[object]]]]:
+def tables(path: pathlib.Path) -> list[tuple[str, list[list[object]]]]:
+  """Title and rows of each sheet of a workbook, or of a csv file; for tables without a header.
+
+  Raises:
+    DataError: the file cannot be read.
+  """
   try:
     if path.suffix.lower() == ".csv":
       return [(path.name, _read_csv(path))]

@@ -1,11 +1,14 @@
-"""mer_jax synthetic: draws a corpus of micro-expressions in the tree and sheet of a real one."""
+"""mer_jax synthetic: draws a corpus of micro-expressions in the tree and sheet of a real one.
+
+mer_jax synthetic long draws videos of minutes; it has its own --help.
+"""
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
 
-from data_builders.synthetic import corpora, writer
+from data_builders.synthetic import corpora, long, writer
 from mer_jax.runtime import command_line
 
 # Parsed arguments that are no options of the corpus.
@@ -14,6 +17,9 @@ NOT_OPTIONS = ("corpus", "out", "debug")
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
+  arguments = list(sys.argv[1:] if arguments is None else arguments)
+  if arguments[:1] == ["long"]:
+    return long.main(arguments[1:])
   return command_line.execute(_parser(), _run, arguments)
 
 

@@ -19,7 +19,7 @@ from data_builders.synthetic.scene import Scene, Setting, View, backward_fields,
 from data_builders.synthetic.texture import ClipTextures, Look
 from mer_jax.face.anatomy import draw_identity
 
-_SENSOR_NOISE = 1.8  # grey levels, at every size: the camera's, not the scene's
+SENSOR_NOISE = 1.8  # grey levels, at every size: the camera's, not the scene's
 _NEAR_INFRARED_NOISE = 2.6
 
 
@@ -44,8 +44,8 @@ class Studio:
     grid = pixel_grid(view.width, view.height)
     start = (view.to_face(grid) - np.array(box[:2], np.float32)) * np.float32(density) - 0.5
     to_texture = view.turn(-1) / view.scale * density
-    noise = _noise(view.width, view.height, 1 if gray else 3)
-    sigma = _NEAR_INFRARED_NOISE if clip.camera == "NIR" else _SENSOR_NOISE
+    noise = noise_bank(view.width, view.height, 1 if gray else 3)
+    sigma = _NEAR_INFRARED_NOISE if clip.camera == "NIR" else SENSOR_NOISE
     rng = self.setting.stream(plan.NOISE, clip.subject, clip.index, clip.camera_number)
     for t, backward in enumerate(backward_fields(scene)):
       shift = cv2.resize(
@@ -53,7 +53,7 @@ class Studio:
       )
       stage = round(float(scene.motion.lids[t]) * (LID_LEVELS - 1))
       clean = warp.read_at(textures.stage(stage), start + shift)
-      grain = _pick(noise, view, rng)
+      grain = pick_noise(noise, view, rng)
       gain = float(scene.motion.gain[t])
       yield cv2.addWeighted(clean, gain, grain, sigma / 32, -128 * sigma / 32)
 
@@ -87,7 +87,7 @@ class Studio:
 
 
 @functools.lru_cache(maxsize=4)
-def _noise(width: int, height: int, channels: int) -> np.ndarray:
+def noise_bank(width: int, height: int, channels: int) -> np.ndarray:
   """uint8 [6, H + 64, W + 64(, 3)] around 128 with deviation 32, faintly correlated like a sensor.
 
   Drawing fresh noise for every frame would cost more than the frame; crops of a bank do not.
@@ -101,6 +101,6 @@ def _noise(width: int, height: int, channels: int) -> np.ndarray:
   return np.stack([b.reshape(height + 64, width + 64, *([3] * (channels == 3))) for b in bank])
 
 
-def _pick(noise: np.ndarray, view: View, rng: np.random.Generator) -> np.ndarray:
+def pick_noise(noise: np.ndarray, view: View, rng: np.random.Generator) -> np.ndarray:
   which, top, left = int(rng.integers(len(noise))), *map(int, rng.integers(0, 65, size=2))
   return np.ascontiguousarray(noise[which, top : top + view.height, left : left + view.width])

@@ -1,18 +1,14 @@
 """Writes a synthetic corpus: all of it, or nothing."""
 
-import contextlib
 import json
 import os
 import pathlib
-import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
 import cv2
 
-from data_builders.schema import SYNTHETIC_MARK
-from data_builders.synthetic import corpora, plan, sheets, truth
+from data_builders.synthetic import corpora, folder, plan, sheets, truth
 from data_builders.synthetic.corpora import Corpus
 from data_builders.synthetic.plan import PlannedClip
 from data_builders.synthetic.quirks import plant
@@ -25,7 +21,6 @@ VERSION = 1  # of what is drawn; a corpus of another version is another corpus
 # The steepest of a hundred displacement fields has slope 0.4 at intensity 1; at 1 it would fold.
 MOST_INTENSITY = 2.0
 CASME2_SHEETS = ("20140508", "20190701")
-_PARAMETERS = "parameters: "
 
 
 class CorpusOptions(NamedTuple):
@@ -91,13 +86,13 @@ def write(
     "sheet": own.sheet if corpus == "casme2" else None,
   }
   out = pathlib.Path(out).expanduser()
-  if _already_there(out, parameters, overwrite):
+  if folder.already_there(out, parameters, overwrite):
     return False
-  with _replacing(out) as root:
+  with folder.replacing(out) as root:
     studio = Studio(Setting(kind, own.tree, own.size, own.intensity, own.seed))
     _draw(studio, clips, root, workers)
     _annotate(kind, clips, own, root)
-    (root / SYNTHETIC_MARK).write_text(_mark(kind, parameters), encoding="utf-8")
+    folder.write_mark(root, kind.name, parameters)
   return True
 
 
@@ -149,63 +144,6 @@ def _check(kind: Corpus, own: _Completed) -> None:
     raise errors.ConfigError(f"seed is {seed}; it must not be negative.")
 
 
-def _already_there(out: pathlib.Path, parameters: dict, overwrite: bool) -> bool:
-  if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-    return False
-  mark = out / SYNTHETIC_MARK
-  if not mark.is_file():
-    raise errors.DataError(
-      f"{out} is there and is not a synthetic corpus (it has no {SYNTHETIC_MARK}); it is left"
-      " alone. Choose another --out."
-    )
-  present = _read_parameters(mark)
-  if present == parameters:
-    return True
-  if overwrite:
-    return False
-  differing = sorted(k for k in parameters if present.get(k) != parameters[k])
-  listed = ", ".join(f"{k} {present.get(k)!r} instead of {parameters[k]!r}" for k in differing)
-  raise errors.DataError(
-    f"{out} holds another synthetic corpus ({listed}). Choose another --out or pass --overwrite."
-  )
-
-
-def _read_parameters(mark: pathlib.Path) -> dict:
-  for line in mark.read_text(encoding="utf-8", errors="replace").splitlines():
-    if line.startswith(_PARAMETERS):
-      with contextlib.suppress(json.JSONDecodeError):
-        parameters = json.loads(line.removeprefix(_PARAMETERS))
-        return parameters if isinstance(parameters, dict) else {}
-  return {}
-
-
-def _mark(kind: Corpus, parameters: dict) -> str:
-  return (
-    "SYNTHETIC. Everything below this folder was drawn by data_builders.synthetic in the layout of"
-    f" {kind.name}.\nNo person was recorded; no image or annotation of the real corpus is in it.\n"
-    f"Results on it say nothing about people.\n{_PARAMETERS}{json.dumps(parameters)}\n"
-  )
-
-
-@contextlib.contextmanager
-def _replacing(out: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A folder beside `out` that takes its place if the block ends well, and vanishes if not."""
-  out = out.absolute()
-  out.parent.mkdir(parents=True, exist_ok=True)
-  root = out.parent / f".{out.name}.partial-{os.getpid()}"
-  old = out.parent / f".{out.name}.old-{os.getpid()}"
-  shutil.rmtree(root, ignore_errors=True)
-  root.mkdir()
-  try:
-    yield root
-    if out.exists():
-      out.rename(old)
-    root.rename(out)
-  finally:
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _draw(
   studio: Studio, clips: list[PlannedClip], root: pathlib.Path, workers: int | None
 ) -> None:
@@ -226,8 +164,8 @@ def _draw(
 
 def _draw_clip(studio: Studio, clip: PlannedClip, root: pathlib.Path) -> None:
   scene = compose(studio.setting, clip)
-  folder = root / clip.folder
-  folder.mkdir(parents=True)
+  frames = root / clip.folder
+  frames.mkdir(parents=True)
   for t, frame in enumerate(studio.frames(scene)):
     name = corpora.frame_name(
       studio.setting.corpus.name, clip.subject, clip.onset + t, studio.setting.tree
@@ -235,7 +173,7 @@ def _draw_clip(studio: Studio, clip: PlannedClip, root: pathlib.Path) -> None:
     suffix = pathlib.PurePath(name).suffix
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
     encoded = cv2.imencode(suffix, frame, options)[1]
-    (folder / name).write_bytes(encoded.tobytes())
+    (frames / name).write_bytes(encoded.tobytes())
   truth.save(root / clip.truth, scene, studio.setting.size)
 
 
