@@ -1,10 +1,10 @@
 """One clip of a corpus as its annotations describe it, before any pixel is read."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 
+from data_builders.frames import Frame
 from mer_jax.clips import GRAY
 
 
@@ -14,7 +14,7 @@ class Record:
 
   Attributes:
     dataset, subject, clip, emotion: in the canonical form of `mer_jax.clips.Clips`.
-    frames: T paths, in the order of their numbers.
+    frames: T image files or frames of a video, in the order of their numbers.
     numbers: T frame numbers, as written in the file names; strictly increasing.
     onset, apex, offset: indices into `frames`.
     apex_missing: the corpus gives no usable apex, and `apex` is the midpoint of onset and offset.
@@ -27,7 +27,7 @@ class Record:
   subject: str
   clip: str
   emotion: str
-  frames: tuple[pathlib.Path, ...]
+  frames: tuple[Frame, ...]
   numbers: tuple[int, ...]
   onset: int
   apex: int

@@ -1,11 +1,13 @@
 """Onset, apex and offset: from frame numbers in a sheet to indices into the frames that exist."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 
 from data_builders.build_report import BuildReport
-from data_builders.frames import FrameError
+from data_builders.frame_error import FrameError
+from data_builders.frames import KEY_FRAMES, Frame
+
+AT_THE_HEAD = "absent at the head"  # ends the reason of a repair that moves the onset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Span:
     apex_missing: `apex` is the midpoint, because the sheet gives none that can be used.
   """
 
-  frames: tuple[pathlib.Path, ...]
+  frames: tuple[Frame, ...]
   numbers: tuple[int, ...]
   apex: int
   apex_missing: bool
@@ -27,7 +29,7 @@ class Span:
 
 def cut(
   name: str,
-  frames: Mapping[int, pathlib.Path],
+  frames: Mapping[int, Frame],
   onset: int,
   offset: int,
   apex: int | None,
@@ -66,6 +68,60 @@ def cut(
   return Span(tuple(frames[n] for n in numbers), numbers, index, missing)
 
 
+def of_key_frames(
+  name: str,
+  words: Mapping[str, Frame],
+  numbers: tuple[int, int | None, int],
+  report: BuildReport,
+) -> Span:
+  """The span of a clip of which only key frames are there, named by words.
+
+  Args:
+    name: the clip, for the report.
+    words: {"onset", "apex" or "offset": image}; at least one.
+    numbers: of onset, apex and offset in the sheet.
+    report: repairs are added to it.
+  """
+  onset, apex, offset = numbers
+  apex = (onset + offset) // 2 if apex is None else apex
+  present = [word for word in KEY_FRAMES if word in words]
+  why = "the images are named by words"
+  if "onset" not in words:
+    why += f", and the onset is {AT_THE_HEAD}"
+  report.repair(name, "frames", f"the key frames alone: {', '.join(present)}", why)
+  of_word = dict(zip(KEY_FRAMES, (onset, apex, offset), strict=True))
+  written = [of_word[word] for word in present]
+  if sorted(set(written)) != written:
+    written = list(range(len(present)))
+  middle = (len(present) - 1) // 2
+  index = present.index("apex") if "apex" in words else middle
+  return Span(tuple(words[w] for w in present), tuple(written), index, "apex" not in words)
+
+
+def retimed(
+  name: str,
+  frames: Mapping[int, Frame],
+  numbers: tuple[int, int | None, int],
+  report: BuildReport,
+) -> Span:
+  """The span of a clip whose frames run evenly from onset to offset, as those of TIM do.
+
+  Args:
+    name: the clip, for the report.
+    frames: {number: path} in increasing order; at least one.
+    numbers: of onset, apex and offset in the sheet, which place the apex.
+    report: repairs are added to it.
+  """
+  onset, apex, offset = numbers
+  last = len(frames) - 1
+  index, missing = last // 2, True
+  if apex is not None and onset < apex <= offset:
+    index, missing = round((apex - onset) / (offset - onset) * last), False
+  else:
+    report.repair(name, f"apex {apex}", "the midpoint", "it is not behind the onset")
+  return Span(tuple(frames.values()), tuple(frames), index, missing)
+
+
 def report_gaps(name: str, numbers: tuple[int, ...], report: BuildReport) -> None:
   """Notes frames that are absent between the first and the last as a repair."""
   absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
@@ -78,7 +134,7 @@ def report_gaps(name: str, numbers: tuple[int, ...], report: BuildReport) -> Non
     )
 
 
-def _renumbered(frames: Mapping[int, pathlib.Path], onset: int, offset: int) -> int:
+def _renumbered(frames: Mapping[int, Frame], onset: int, offset: int) -> int:
   # Copies of a corpus number the cut clip from 0 or 1. Only an exact length proves it.
   first, last = min(frames), max(frames)
   consecutive = last - first + 1 == len(frames) == offset - onset + 1
@@ -93,7 +149,7 @@ def _report_absent(
       name,
       f"onset {onset}",
       f"{numbers[0]}, the first frame present",
-      f"{numbers[0] - onset} frames are absent at the head",
+      f"{numbers[0] - onset} frames are {AT_THE_HEAD}",
     )
   if numbers[-1] < offset:
     report.repair(

@@ -15,6 +15,5 @@ class Builder(ClipBuilder):
 
   def survey(self, manual_dir: pathlib.Path) -> tuple[list[Record], BuildReport]:
     """Records and report of the corpus in `manual_dir`, without reading any pixel."""
-    return parse.parse(
-      pathlib.Path(manual_dir), self.builder_config.name, sheet=self.sheet, crop=self.crop
-    )
+    config = self.builder_config.name
+    return parse.parse(pathlib.Path(manual_dir), config, **vars(self.options))
