@@ -20,6 +20,7 @@ SPELLINGS = {
   **dict.fromkeys(("samm", "sammmicro"), "samm"),
   **dict.fromkeys(("smic", "smichs", "smicvis", "smicnir"), "smic"),
   **dict.fromkeys(("megc2019flow", "flow", "maps"), "megc2019_flow"),
+  **dict.fromkeys(("listing", "own", "custom"), "listing"),
 }
 # Corpora of the field without a builder, and their names.
 NOT_SUPPORTED = {
@@ -50,6 +51,7 @@ def canonical(dataset: str) -> str:
   if plain in NOT_SUPPORTED:
     raise errors.ConfigError(
       f"{NOT_SUPPORTED[plain]} ({dataset!r}) is not supported: there is no builder for it."
+      " Clips of any corpus can be listed in a table (the corpus listing)."
       f"{_SECOND if plain == 'casme' else ''} Known: {', '.join(sorted(BUILDERS))}."
     )
   return SPELLINGS[plain]

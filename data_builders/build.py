@@ -15,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import data_builders
-from data_builders import build_report
+from data_builders import build_report, tree
 from data_builders.build_report import BuildReport
+from data_builders.listing import parse, table
 from data_builders.options import CROPS, Options
 from mer_jax import errors
 from mer_jax.errors import ConfigError, DataError, Interrupted
 from mer_jax.runtime import atomic, command_line
 
 EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
+LISTING = "listing"
 # What the builders call their configs; asking them takes seconds.
 CONFIGS = (
   "frames48, frames128 or frames224 (width of the face in pixels); smic also frames48_vis,"
@@ -38,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
   partial = False
+  if options.pattern and data_builders.canonical(options.dataset) == LISTING:
+    manual_dir = tree.require_folder(pathlib.Path(options.manual_dir), table.EXPECTED)
+    print(table.from_folders(manual_dir, options.pattern).text())
   for config in _configs(options.dataset, options.config):
     report, folder, reused = build(
       options.dataset,
@@ -113,7 +118,9 @@ def build(
   builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
   builder.options = Options.of(**reading)
   builder.strict = strict
-  folder = pathlib.Path(builder.data_dir)
+  _check_names(builder.name, builder.options)
+  folder = data_dir / (builder.options.name or builder.name)
+  folder = folder / builder.builder_config.name / str(builder.version)
   _, survey = builder.survey(manual_dir)
   if folder.exists() and not overwrite:
     return _reuse(folder, survey, strict), folder, True
@@ -169,6 +176,15 @@ def _parser() -> command_line.Parser:
     help="csv of apexes that go before the corpus' own: subject, clip, apex",
   )
   add("--retimed", action="store_true", help="frames run evenly from onset to offset, as after TIM")
+  add("--name", default="", help="of a listing: the name under which its data lie")
+  add(
+    "--from-folders",
+    "--from_folders",
+    dest="pattern",
+    default="",
+    metavar="PATTERN",
+    help="of a listing without a table: as '{emotion}/{subject}_{clip}'",
+  )
   add(
     "--allow-partial",
     "--allow_partial",
@@ -187,6 +203,17 @@ def _configs(dataset: str, config: str | None) -> list[str]:
   if config not in known:
     raise ConfigError(errors.unknown(f"config of {dataset}", config, [*known, "all"]))
   return [config]
+
+
+def _check_names(dataset: str, options: Options) -> None:
+  """Raises ConfigError where options are for a listing, or its name cannot be one."""
+  if dataset != LISTING and (options.name or options.pattern):
+    raise ConfigError(f"--name and --from-folders are for the corpus {LISTING}, not for {dataset}.")
+  taken = options.name in data_builders.BUILDERS and options.name != LISTING
+  if options.name and (taken or not parse.NAME.fullmatch(options.name)):
+    raise ConfigError(
+      f"--name {options.name!r} is taken or no name; small letters, digits and _ are, as my_study."
+    )
 
 
 def _builder(dataset: str, config: str, data_dir: pathlib.Path):
@@ -234,8 +261,9 @@ def _prepare(
       report = build_report.read(fresh.data_dir)
       _swap(pathlib.Path(fresh.data_dir), folder, pathlib.Path(scratch) / "replaced")
       default = pathlib.Path(scratch) / builder.name / ".config"
-      if not (data_dir / builder.name / ".config").exists():
-        shutil.move(default, data_dir / builder.name / ".config")  # names the default config
+      own = folder.parents[1] / ".config"
+      if not own.exists():
+        shutil.move(default, own)  # names the default config
     return report
   except BaseException:
     for new in reversed(new_folders):

@@ -18,12 +18,16 @@ class Options:
     crop: "auto" (cut the face out of raw trees), "face" (always) or "as_is" (never).
     apex: a csv of apexes (subject, clip, apex) that go before the corpus' own.
     retimed: the frames of every clip run evenly from onset to offset, whatever their numbers.
+    name: of a listing, under which its data lie; "" for "listing".
+    pattern: of a listing without a table, what the names of its folders say.
   """
 
   sheet: pathlib.Path | None = None
   crop: str = "auto"
   apex: pathlib.Path | None = None
   retimed: bool = False
+  name: str = ""
+  pattern: str = ""
 
   def __post_init__(self) -> None:
     if self.crop not in CROPS:
@@ -41,4 +45,5 @@ class Options:
     """For the build report, by which later builds recognise their own; `more` stands between."""
     apex = {"apex": str(self.apex)} if self.apex else {}
     retimed = {"retimed": "yes"} if self.retimed else {}
-    return {"crop": self.crop, **more, **apex, **retimed}
+    pattern = {"pattern": self.pattern} if self.pattern else {}
+    return {"crop": self.crop, **more, **apex, **retimed, **pattern}

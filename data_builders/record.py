@@ -21,6 +21,7 @@ class Record:
     fps: frames per second of the camera.
     crop: True where the frames show more than the face, so that it has to be cut out first.
     action_units, objective_class: as in the sheet; "" where there is none.
+    split: the part of a fixed split; None of corpora that have no such column.
   """
 
   dataset: str
@@ -37,6 +38,7 @@ class Record:
   crop: bool
   action_units: str = ""
   objective_class: str = ""
+  split: str | None = None
 
   @property
   def name(self) -> str:
@@ -64,4 +66,5 @@ def example(record: Record, pixels: np.ndarray, synthetic: bool, channels: str =
     "last_frame": record.numbers[-1],
     "synthetic": synthetic,
     "channels": channels,
+    **({} if record.split is None else {"split": record.split}),
   }

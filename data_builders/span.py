@@ -33,7 +33,7 @@ def cut(
   onset: int,
   offset: int,
   apex: int | None,
-  apex_text: str,
+  apex_text: str | None,
   report: BuildReport,
 ) -> Span:
   """Keeps the frames numbered within [onset, offset] that exist, and places the apex.
@@ -43,7 +43,7 @@ def cut(
     frames: {number: path} in increasing order; at least one.
     onset, offset: frame numbers of the sheet.
     apex: frame number of the sheet, or None where it gives no number.
-    apex_text: the apex cell as text.
+    apex_text: the apex cell as text; None where none is to be expected, which is no repair.
     report: repairs are added to it.
 
   Raises:
@@ -167,10 +167,12 @@ def _place_apex(
   onset: int,
   offset: int,
   apex: int | None,
-  apex_text: str,
+  apex_text: str | None,
   report: BuildReport,
 ) -> tuple[int, bool]:
   middle = (len(numbers) - 1) // 2
+  if apex is None and apex_text is None:
+    return middle, True
   if apex is None:
     why = f"the sheet gives {apex_text!r}"
   elif not onset <= apex <= offset:

@@ -55,7 +55,7 @@ def parse(
 ) -> tuple[list[Record], BuildReport]:
   """Records and report of the CASME II in `manual_dir`, see `sheet_corpus.read` and `Options`."""
   options = Options(sheet, crop, apex, retimed)
-  return sheet_corpus.read(_CORPUS, manual_dir, config, options)
+  return sheet_corpus.read(CORPUS, manual_dir, config, options)
 
 
 def _row_key(row: sheets.Row) -> Key:
@@ -107,7 +107,7 @@ def _offset(
   return offset
 
 
-_CORPUS = sheet_corpus.SheetCorpus(
+CORPUS = sheet_corpus.SheetCorpus(
   dataset=DATASET,
   expected=EXPECTED,
   fps=FPS,

@@ -60,7 +60,7 @@ def parse(
 ) -> tuple[list[Record], BuildReport]:
   """Records and report of the SAMM in `manual_dir`, see `sheet_corpus.read` and `Options`."""
   options = Options(sheet, crop, apex, retimed)
-  return sheet_corpus.read(_CORPUS, manual_dir, config, options)
+  return sheet_corpus.read(CORPUS, manual_dir, config, options)
 
 
 def _micro(rows: list[sheets.Row], report: BuildReport) -> list[sheets.Row]:
@@ -127,7 +127,7 @@ def _offset(
   return rebuilt
 
 
-_CORPUS = sheet_corpus.SheetCorpus(
+CORPUS = sheet_corpus.SheetCorpus(
   dataset=DATASET,
   expected=EXPECTED,
   fps=FPS,
