@@ -48,7 +48,7 @@ def parse(
   report.synthetic = tree.is_synthetic(manual_dir, manual_dir)
   report.source["folder"] = str(manual_dir)
   rows, sheets_read = _rows(manual_dir, options, report)
-  report.listed = len(rows)
+  report.listed = 0 if options.pattern else len(rows)
   named = _named(rows, manual_dir, report)
   apexes = apex_table.read(options.apex, _apex_key, [key[1:] for key in named], report)
   cropped = bool(rows) and all("crop" in row.text("path").lower() for row in rows)
