@@ -1,7 +1,8 @@
 """Onset, apex and offset: from frame numbers in a sheet to indices into the frames that exist."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 
 from data_builders.build_report import BuildReport
 from data_builders.frame_error import FrameError
@@ -124,13 +125,15 @@ def retimed(
 
 def report_gaps(name: str, numbers: tuple[int, ...], report: BuildReport) -> None:
   """Notes frames that are absent between the first and the last as a repair."""
-  absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-  if absent:
+  # Never a list of all numbers in between: two names may be far apart.
+  gaps = [(a + 1, b - 1) for a, b in itertools.pairwise(numbers) if b > a + 1]
+  if gaps:
+    absent = sum(last - first + 1 for first, last in gaps)
     report.repair(
       name,
       "frames",
       f"the {len(numbers)} that exist, as if consecutive",
-      f"{len(absent)} absent in between: {_ranges(absent)}",
+      f"{absent} absent in between: {_ranges(gaps)}",
     )
 
 
@@ -191,13 +194,7 @@ def _place_apex(
   return middle, True
 
 
-def _ranges(numbers: list[int]) -> str:
-  runs: list[list[int]] = []
-  for number in numbers:
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
+def _ranges(runs: Sequence[tuple[int, int]]) -> str:
   return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:6]) + (
     ", ..." if len(runs) > 6 else ""
   )

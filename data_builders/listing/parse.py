@@ -137,6 +137,7 @@ def _clip_names(
   """
   short = {row.number: row.text("clip") or _stem(path) for _, _, row, path in found}
   counts = collections.Counter((d, s, short[row.number]) for d, s, row, _ in found)
+  paths = collections.Counter(row.text("path") for _, _, row, _ in found)
   names = {}
   for dataset, subject, row, _ in found:
     name = short[row.number]
@@ -145,7 +146,7 @@ def _clip_names(
     elif counts[dataset, subject, name] > 1:
       parts = pathlib.PurePosixPath(row.text("path").replace("\\", "/")).with_suffix("").parts
       spans = [row.text(column) for column in ("onset", "offset") if row.text(column)]
-      name = "_".join([*parts, *spans])
+      name = "_".join([*parts, *(spans if paths[row.text("path")] > 1 else [])])
     names[row.number] = name
   renamed = sum(names[number] != name for number, name in short.items())
   if renamed:
