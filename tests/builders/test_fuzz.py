@@ -45,7 +45,7 @@ JUNK = st.one_of(
       "01",
     ]
   ),
-  st.text(max_size=6),
+  st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), max_size=6),
 )
 CASME2_HEADER = [
   "Subject",
