@@ -1,6 +1,7 @@
 """What the parsers of corpora share: matching rows and clips, labels, the record of a clip."""
 
 import pathlib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from data_builders import choice, sheets, span, tree
@@ -204,6 +205,11 @@ def is_emotion(text: str, known: Sequence[str]) -> bool:
     return bool(emotion(text, known))
   except FrameError:
     return False
+
+
+def action_units(text: str) -> str:
+  """The cell without what no action unit has and a spreadsheet, page or figure would read."""
+  return re.sub(r"[$<>=\x00-\x1f]", "", text)[:200].strip()
 
 
 def note_stray(source: Source, stray: Sequence[str], report: BuildReport) -> None:

@@ -167,7 +167,7 @@ def _record(
     apex_missing=part.apex_missing,
     fps=corpus.fps * rate,
     crop=False,
-    action_units=row.text("action_units"),
+    action_units=annotate.action_units(row.text("action_units")),
     objective_class=objective_class,
   )
 

@@ -191,7 +191,7 @@ def _record(
     apex_missing=part.apex_missing,
     fps=_rate(row),
     crop=crop,
-    action_units=row.text("action_units")[:200],
+    action_units=annotate.action_units(row.text("action_units")),
     split=split,
   )
 

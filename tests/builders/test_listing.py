@@ -143,7 +143,7 @@ def test_what_a_row_says_and_what_it_leaves_open(tmp_path):
   video(tmp_path / "d.avi", np.concatenate([frames(0), frames(1)]))
   header = ("path", "subject", "emotion", "onset", "apex", "offset", "action_units", "fps")
   rows = [
-    ("a", "01", "Happy", 12, 14, 18, "4+7", "90"),
+    ("a", "01", "Happy", 12, 14, 18, "4+7<b>$x$", "90"),
     ("b", 1, "other", "", "", "", "", ""),
     ("c.png", "02", "sad", "", "", "", "", ""),
     ("d.avi", "02", "sad", 3, "", 6, "", "50,5"),
@@ -160,7 +160,7 @@ def test_what_a_row_says_and_what_it_leaves_open(tmp_path):
     "listing/02/c": ("sad", 1, 1, 0, False, 0.0),
     "listing/02/d": ("sad", 3, 6, 1, True, 50.5),
   }
-  assert records[0].action_units == "4+7"
+  assert records[0].action_units == "4+7bx"
   assert not report.repaired
   assert any("'1' is read as '01'" in note for note in report.notes)
   apexes = tmp_path / "apexes.csv"
