@@ -1,5 +1,6 @@
 """What the parsers of corpora share: matching rows and clips, labels, the record of a clip."""
 
+import itertools
 import pathlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,15 +23,18 @@ def keyed(
 ) -> dict[Key, sheets.Row]:
   """Rows by (subject, clip); rows that name no clip, or one again, are refused or repaired.
 
-  A row whose subject is empty belongs to that of the row above: merged cells leave that behind in
-  a csv file.
+  A row whose subject is empty belongs to that of the row above, where every subject is written once
+  for all of its rows: merged cells leave that behind in a csv file.
   """
+  rows = list(rows)
+  written = [row.text("subject") for row in rows if row.text("subject")]
+  merged = all(a != b for a, b in itertools.pairwise(written))
   table: dict[Key, sheets.Row] = {}
   contradictory = set()
   above: object = None
   for row in rows:
     try:
-      key, filled = _key_below(row, above, key_of)
+      key, filled = _key_below(row, above if merged else None, key_of)
     except ValueError as error:
       report.refuse(f"{dataset}/row {row.number} of the sheet", str(error))
       report.listed += 1

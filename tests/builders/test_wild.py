@@ -192,9 +192,14 @@ def test_empty_subjects_of_a_csv_take_that_of_the_row_above(tmp_path):
   rows = casme2_rows()
   rows[2] = ("", *rows[2][1:])
   as_csv(root, rows, ";", "utf-8")
+  # The other subject is written in each of its rows, so nothing was merged: one cell is missing.
+  assert "casme2/row 3 of the sheet" in read(root)[1].refused
+  rows[4] = ("", *rows[4][1:])
+  (root / SHEET).touch()
+  as_csv(root, rows, ";", "utf-8")
   records, report = read(root)
   assert labels(records) == EMOTIONS
-  assert [r["clip"] for r in report.repaired] == ["casme2/sub01/EP03_02"]
+  assert [r["clip"] for r in report.repaired] == ["casme2/sub01/EP03_02", "casme2/sub02/EP07_11f"]
 
 
 def as_csv(root, rows, delimiter: str, encoding: str, name: str = "coding.csv") -> None:
