@@ -1,79 +1,18 @@
-"""What the parsers of corpora with a coding sheet share: choosing, matching and reading rows."""
+"""What the parsers of corpora share: matching rows and clips, labels, the record of a clip."""
 
+import itertools
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from data_builders import sheets, span, tree
+from data_builders import choice, sheets, span, tree
 from data_builders.build_report import BuildReport
-from data_builders.frames import FrameError
+from data_builders.choice import Key
+from data_builders.frame_error import FrameError
+from data_builders.frames import LooseImages, Source
 from data_builders.record import Record
-from mer_jax import errors
-from mer_jax.errors import DataError
 
-Key = tuple[str, str]  # (subject, clip) in canonical form
-CROPS = ("auto", "face", "as_is")
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
-
-
-def choose_tree(
-  trees: Sequence[tree.Tree], manual_dir: pathlib.Path, expected: str, report: BuildReport
-) -> tree.Tree:
-  """The first of `trees` (see `tree.find_trees` for their order); the others are noted.
-
-  Raises:
-    DataError: there is none.
-  """
-  if not trees:
-    inside = sorted(p.name for p in manual_dir.iterdir())
-    raise DataError(
-      f"No clip folder of {report.dataset} found below {manual_dir} (it holds:"
-      f" {', '.join(inside[:8]) or 'nothing'}{', ...' if len(inside) > 8 else ''}).\n{expected}"
-    )
-  report.source["tree"] = str(trees[0].root)
-  for other in trees[1:]:
-    report.note(f"another tree left alone: {other.root} ({len(other.clips)} clips)")
-  report.synthetic = tree.is_synthetic(manual_dir, trees[0].root)
-  return trees[0]
-
-
-def choose_sheet(
-  paths: Sequence[pathlib.Path],
-  required: Mapping[str, Sequence[str]],
-  manual_dir: pathlib.Path,
-  expected: str,
-  report: BuildReport,
-) -> pathlib.Path:
-  """The coding sheet with the latest date (yyyymmdd) in its name.
-
-  Raises:
-    DataError: no workbook or csv file has the columns `required`; the message is that of the
-      most recent candidates, so that a renamed column is named.
-  """
-  if not paths:
-    raise DataError(
-      f"No coding sheet ({', '.join(sheets.SUFFIXES)}) found in {manual_dir}.\n{expected}"
-    )
-  named = [path for path in paths if re.search(r"cod|facs|annot", path.name, re.IGNORECASE)]
-  candidates = sorted(named or paths, key=lambda p: (_date(p), p.name), reverse=True)
-  problems = []
-  readable = []
-  for path in candidates:
-    try:
-      sheets.read_rows(path, required)
-      readable.append(path)
-    except DataError as error:
-      problems.append((path, error))
-  if not readable:
-    raise DataError("\n".join(str(error) for _, error in problems[:2]) + f"\n{expected}")
-  # An older sheet in place of a damaged newer one would change annotations silently.
-  for path, error in problems:
-    if _date(path) > _date(readable[0]):
-      raise DataError(f"{error}\nRemove {path.name}, or choose another with --sheet.")
-  for path in readable[1:]:
-    report.note(f"another sheet left alone: {path.name} (choose it with --sheet)")
-  return readable[0]
 
 
 def keyed(
@@ -82,15 +21,28 @@ def keyed(
   dataset: str,
   report: BuildReport,
 ) -> dict[Key, sheets.Row]:
-  """Rows by (subject, clip); rows that name no clip, or one again, are refused or repaired."""
+  """Rows by (subject, clip); rows that name no clip, or one again, are refused or repaired.
+
+  A row whose subject is empty belongs to that of the row above, where every subject is written once
+  for all of its rows: merged cells leave that behind in a csv file.
+  """
+  rows = list(rows)
+  written = [row.text("subject") for row in rows if row.text("subject")]
+  merged = all(a != b for a, b in itertools.pairwise(written))
   table: dict[Key, sheets.Row] = {}
   contradictory = set()
+  above: object = None
   for row in rows:
     try:
-      key = key_of(row)
+      key, filled = _key_below(row, above if merged else None, key_of)
     except ValueError as error:
       report.refuse(f"{dataset}/row {row.number} of the sheet", str(error))
+      report.listed += 1
       continue
+    above = row.cells.get("subject") if row.text("subject") else above
+    if filled:
+      name = "/".join((dataset, *key))
+      report.repair(name, "subject ''", f"{key[0]}, as in the row above", "its cell is empty")
     if key not in table:
       table[key] = row
       continue
@@ -103,30 +55,93 @@ def keyed(
       report.refuse(
         name, f"rows {first.number} and {row.number} of the sheet contradict each other"
       )
+  report.listed += len(table)
   return {key: row for key, row in table.items() if key not in contradictory}
+
+
+def _key_below(
+  row: sheets.Row, above: object, key_of: Callable[[sheets.Row], Key]
+) -> tuple[Key, bool]:
+  """The key of a row, and whether it took the subject of the row above."""
+  try:
+    return key_of(row), False
+  except ValueError:
+    if row.text("subject") or above is None:
+      raise
+    return key_of(sheets.Row(row.number, {**row.cells, "subject": above})), True
 
 
 def clip_folders(
   copy: tree.Tree,
-  key_of: Callable[[pathlib.Path, pathlib.Path], Key],
+  key_of: Callable[[tree.Clip], Key],
+  wanted: Collection[Key] | None,
   dataset: str,
   report: BuildReport,
-) -> dict[Key, pathlib.Path]:
-  """Clip folders by (subject, clip); of two folders with one key both are refused."""
-  folders: dict[Key, pathlib.Path] = {}
+) -> dict[Key, Source]:
+  """Clips on disk by (subject, clip); of two with one key both are refused.
+
+  A clip without subject belongs to the one wanted key (of a sheet) with that clip. Loose images
+  that no key fits are noted.
+  """
+  loose = [clip for clip in copy.clips if isinstance(clip.source, LooseImages)]
+  keys = {clip: key_of(clip) for clip in copy.clips}
+  subjects = choice.unnamed_subjects(iter(keys.values()), wanted or ())
+  if loose and wanted is not None:
+    listed = {choice.folded(key) for key in wanted}
+    fitting = {c: k for c, k in keys.items() if choice.folded(subjects.get(k, k)) in listed}
+    _note_unused(loose, list(fitting), report)
+    keys = _longest_names(fitting)
+  folders: dict[Key, Source] = {}
   twice = set()
-  for subject, clip in copy.clips:
-    key = key_of(subject, clip)
+  for clip, found in keys.items():
+    key = subjects.get(found, found)
     if key in folders:
       twice.add(key)
-      report.refuse("/".join((dataset, *key)), f"two folders: {folders[key]} and {clip}")
-    folders[key] = clip
+      report.refuse("/".join((dataset, *key)), f"two folders: {folders[key]} and {clip.source}")
+    folders[key] = clip.source
+  if subjects:
+    report.note(
+      f"no folder names the subject of {len(subjects)} clips; the sheet has one clip of that name"
+    )
   return {key: folder for key, folder in folders.items() if key not in twice}
+
+
+def _longest_names(keys: Mapping[tree.Clip, Key]) -> dict[tree.Clip, Key]:
+  """Each loose image at the longest name of a clip that it can mean."""
+  best: dict[pathlib.Path, int] = {}
+  for clip in keys:
+    for path in _loose_paths(clip):
+      best[path] = max(best.get(path, 0), len(clip.name))
+  kept = {}
+  for clip, key in keys.items():
+    source = clip.source
+    if isinstance(source, LooseImages):
+      images = tuple(i for i in source.images if best[i[1]] == len(clip.name))
+      clip = clip._replace(source=source._replace(images=images))
+      if not images:
+        continue
+    kept[clip] = key
+  return kept
+
+
+def _note_unused(
+  loose: Sequence[tree.Clip], used: Sequence[tree.Clip], report: BuildReport
+) -> None:
+  unused = sorted(
+    {p for clip in loose for p in _loose_paths(clip)} - {p for c in used for p in _loose_paths(c)}
+  )
+  if unused:
+    shown = ", ".join(path.name for path in unused[:3]) + (", ..." if len(unused) > 3 else "")
+    report.note(f"{len(unused)} images left alone, whose names fit no row of the sheet: {shown}")
+
+
+def _loose_paths(clip: tree.Clip) -> list[pathlib.Path]:
+  return [p for _, p in clip.source.images] if isinstance(clip.source, LooseImages) else []
 
 
 def matched(
   rows: Mapping[Key, sheets.Row],
-  folders: dict[Key, pathlib.Path],
+  folders: dict[Key, Source],
   dataset: str,
   report: BuildReport,
 ) -> list[Key]:
@@ -153,13 +168,7 @@ def matched(
 
 
 def cropping(crop: str, copy: tree.Tree, report: BuildReport) -> bool:
-  """Whether frames of this tree go through the face crop, which the report notes.
-
-  Raises:
-    ConfigError: `crop` is none of `CROPS`.
-  """
-  if crop not in CROPS:
-    raise errors.ConfigError(errors.unknown("--crop", crop, CROPS))
+  """Whether frames of this tree go through the face crop, which the report notes."""
   cut_out = not copy.cropped if crop == "auto" else crop == "face"
   report.source["face crop"] = (
     "one box per clip, found on its onset frame" if cut_out else "none, frames taken as they are"
@@ -194,10 +203,23 @@ def roman(text: str) -> str:
   raise ValueError(f"objective class {text!r}")
 
 
-def note_stray(folder: pathlib.Path, stray: Sequence[str], report: BuildReport) -> None:
+def is_emotion(text: str, known: Sequence[str]) -> bool:
+  """Whether `emotion` knows it."""
+  try:
+    return bool(emotion(text, known))
+  except FrameError:
+    return False
+
+
+def action_units(text: str) -> str:
+  """The cell without what no action unit has and a spreadsheet, page or figure would read."""
+  return re.sub(r"[$<>=\x00-\x1f]", "", text)[:200].strip()
+
+
+def note_stray(source: Source, stray: Sequence[str], report: BuildReport) -> None:
   """Notes files in a clip folder that are no frames (Thumbs.db, .DS_Store, ...)."""
   if stray:
-    where = "/".join(folder.parts[-2:])
+    where = "/".join(pathlib.Path(str(source)).parts[-2:])
     shown = ", ".join(stray[:3]) + (", ..." if len(stray) > 3 else "")
     report.note(f"{len(stray)} files that are no frames ignored in {where}: {shown}")
 
@@ -208,72 +230,26 @@ def close(
   sheets_read: Sequence[pathlib.Path],
   report: BuildReport,
 ) -> None:
-  """Sorts the records and computes the fingerprint of what they were made from."""
+  """Sorts the records, notes what they lack, and computes the fingerprint of their files."""
   records.sort(key=lambda record: record.name)
+  names = {record.name for record in records}
+  late = {r["clip"] for r in report.repaired if r["why"].endswith(span.AT_THE_HEAD)} & names
+  if late:
+    report.note(
+      f"the onset of {len(late)} clips is not the sheet's: the frames before are absent, so the"
+      " motion up to the apex is smaller than it was"
+    )
+  single = [record.name for record in records if len(record.frames) == 1]
+  if single:
+    report.note(
+      f"{len(single)} clips hold one frame and so no onset: inputs that need motion refuse them"
+      f" ({_some(single)})"
+    )
   files = [path for record in records for path in record.frames]
   report.fingerprint = tree.fingerprint(copy.root, files, sheets_read)
   if not records:
     report.check(strict=False)
 
 
-def _date(path: pathlib.Path) -> str:
-  dates = re.findall(r"(?<!\d)(?:19|20)\d{6}(?!\d)", path.name)
-  return max(dates, default="")
-
-
-class Labels(NamedTuple):
-  """What a coding sheet calls a clip.
-
-  Attributes:
-    emotion: the corpus' own label in canonical form.
-    objective_class: "I" to "VII"; "" where there is none.
-  """
-
-  emotion: str
-  objective_class: str = ""
-
-
-def record(
-  key: Key,
-  row: sheets.Row,
-  frames: Mapping[int, pathlib.Path],
-  ends: tuple[int, int],
-  report: BuildReport,
-  *,
-  labels: Labels,
-  fps: float,
-  crop: bool,
-) -> Record:
-  """The record of one clip, cut to its frames from onset to offset.
-
-  Args:
-    key: subject and clip.
-    row: its row of the sheet; apex and action units are read from it.
-    frames: number -> path of all frames of its folder.
-    ends: frame numbers of onset and offset.
-    report: repairs are added to it.
-    labels: of the clip.
-    fps: frames per second of the camera.
-    crop: whether the face is still to be cut out.
-
-  Raises:
-    FrameError: see `span.cut`.
-  """
-  name = "/".join((report.dataset, *key))
-  part = span.cut(name, frames, *ends, row.integer("apex"), row.text("apex"), report)
-  return Record(
-    dataset=report.dataset,
-    subject=key[0],
-    clip=key[1],
-    emotion=labels.emotion,
-    frames=part.frames,
-    numbers=part.numbers,
-    onset=0,
-    apex=part.apex,
-    offset=len(part.frames) - 1,
-    apex_missing=part.apex_missing,
-    fps=fps,
-    crop=crop,
-    action_units=row.text("action_units"),
-    objective_class=labels.objective_class,
-  )
+def _some(names: Sequence[str]) -> str:
+  return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import os
 import pathlib
@@ -11,16 +12,19 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import data_builders
-from data_builders import build_report
-from data_builders.annotate import CROPS
+from data_builders import build_report, tree
 from data_builders.build_report import BuildReport
+from data_builders.listing import parse, table
+from data_builders.options import CROPS, Options
 from mer_jax import errors
 from mer_jax.errors import ConfigError, DataError, Interrupted
 from mer_jax.runtime import atomic, command_line
 
 EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
+LISTING = "listing"
 # What the builders call their configs; asking them takes seconds.
 CONFIGS = (
   "frames48, frames128 or frames224 (width of the face in pixels); smic also frames48_vis,"
@@ -35,6 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+  partial = False
+  if options.pattern and data_builders.canonical(options.dataset) == LISTING:
+    manual_dir = tree.require_folder(pathlib.Path(options.manual_dir), table.EXPECTED)
+    print(table.from_folders(manual_dir, options.pattern).text())
   for config in _configs(options.dataset, options.config):
     report, folder, reused = build(
       options.dataset,
@@ -43,12 +51,18 @@ def _run(options: argparse.Namespace) -> int:
       config,
       strict=options.strict,
       overwrite=options.overwrite,
-      sheet=options.sheet,
-      crop=options.crop,
+      **{field.name: getattr(options, field.name) for field in dataclasses.fields(Options)},
     )
     print(report.text())
     print(f"  {'reused, as built before' if reused else 'written'}: {folder}")
-  return 0
+    partial |= report.is_partial
+    print(_in_red(report.closing_line()) if report.is_partial else report.closing_line())
+  return DataError.exit_code if partial and not options.allow_partial else 0
+
+
+def _in_red(text: str) -> str:
+  coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+  return f"\033[1;31m{text}\033[0m" if coloured else text
 
 
 @contextlib.contextmanager
@@ -77,23 +91,22 @@ def build(
   *,
   strict: bool = False,
   overwrite: bool = False,
-  sheet: str | os.PathLike[str] | None = None,
-  crop: str = "auto",
+  **reading: Any,
 ) -> tuple[BuildReport, pathlib.Path, bool]:
   """Prepares one config of one corpus, or reuses what an earlier build prepared.
 
   Args:
-    dataset: a name in `data_builders.BUILDERS`.
+    dataset: a name that `data_builders.canonical` knows.
     manual_dir: the corpus as its owners distribute it.
     data_dir: the data go to data_dir/dataset/config/version.
     config: name of the builder config; None: the first.
     strict: any repair or refusal is an error.
     overwrite: replaces data built before; they stay until the new ones are complete.
-    sheet: the coding sheet, where the newest is not the wanted one.
-    crop: "auto" (cut the face out of raw trees), "face" (always) or "as_is" (never).
+    **reading: fields of `Options`; paths may be texts.
 
   Returns:
-    The report, the folder of the data, and whether they were there before.
+    The report, the folder of the data, and whether they were there before. The data are written
+    also where the report says that they are partial.
 
   Raises:
     ConfigError: there is no such corpus, config or crop.
@@ -103,10 +116,11 @@ def build(
   manual_dir = pathlib.Path(manual_dir).expanduser()
   data_dir = pathlib.Path(data_dir).expanduser()
   builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
-  builder.sheet = pathlib.Path(sheet).expanduser() if sheet else None
-  builder.crop = crop
+  builder.options = Options.of(**reading)
   builder.strict = strict
-  folder = pathlib.Path(builder.data_dir)
+  _check_names(builder.name, builder.options)
+  folder = data_dir / (builder.options.name or builder.name)
+  folder = folder / builder.builder_config.name / str(builder.version)
   _, survey = builder.survey(manual_dir)
   if folder.exists() and not overwrite:
     return _reuse(folder, survey, strict), folder, True
@@ -149,12 +163,33 @@ def _parser() -> command_line.Parser:
   add("--config", metavar="NAME", help=f"{CONFIGS}; all: every one; default: the first")
   add("--strict", action="store_true", help="any repair is an error")
   add("--overwrite", action="store_true", help="replace data built before")
-  add("--sheet", metavar="FILE", help="coding sheet; default: the newest in the folder")
+  add("--sheet", metavar="FILE", help="coding sheet; default: the one that fits the clips best")
   add(
     "--crop",
     default="auto",
     choices=CROPS,
     help="auto (default): cut the face out of raw trees; face: of any; as_is: of none",
+  )
+  add(
+    "--apex",
+    metavar="FILE",
+    help="csv of apexes that go before the corpus' own: subject, clip, apex",
+  )
+  add("--retimed", action="store_true", help="frames run evenly from onset to offset, as after TIM")
+  add("--name", default="", help="of a listing: the name under which its data lie")
+  add(
+    "--from-folders",
+    "--from_folders",
+    dest="pattern",
+    default="",
+    metavar="PATTERN",
+    help="of a listing without a table: as '{emotion}/{subject}_{clip}'",
+  )
+  add(
+    "--allow-partial",
+    "--allow_partial",
+    action="store_true",
+    help="exit code 0 although less than 90 %% of the clips became examples",
   )
   return parser
 
@@ -168,6 +203,17 @@ def _configs(dataset: str, config: str | None) -> list[str]:
   if config not in known:
     raise ConfigError(errors.unknown(f"config of {dataset}", config, [*known, "all"]))
   return [config]
+
+
+def _check_names(dataset: str, options: Options) -> None:
+  """Raises ConfigError where options are for a listing, or its name cannot be one."""
+  if dataset != LISTING and (options.name or options.pattern):
+    raise ConfigError(f"--name and --from-folders are for the corpus {LISTING}, not for {dataset}.")
+  taken = options.name in data_builders.BUILDERS and options.name != LISTING
+  if options.name and (taken or not parse.NAME.fullmatch(options.name)):
+    raise ConfigError(
+      f"--name {options.name!r} is taken or no name; small letters, digits and _ are, as my_study."
+    )
 
 
 def _builder(dataset: str, config: str, data_dir: pathlib.Path):
@@ -206,7 +252,7 @@ def _prepare(
     prefix = atomic.temporary_prefix("building")
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as scratch:
       fresh = type(builder)(data_dir=scratch, config=builder.builder_config.name)
-      fresh.sheet, fresh.crop, fresh.strict = builder.sheet, builder.crop, builder.strict
+      fresh.options, fresh.strict = builder.options, builder.strict
       with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes it does not know
         fresh.download_and_prepare(
           file_format="array_record",
@@ -215,8 +261,9 @@ def _prepare(
       report = build_report.read(fresh.data_dir)
       _swap(pathlib.Path(fresh.data_dir), folder, pathlib.Path(scratch) / "replaced")
       default = pathlib.Path(scratch) / builder.name / ".config"
-      if not (data_dir / builder.name / ".config").exists():
-        shutil.move(default, data_dir / builder.name / ".config")  # names the default config
+      own = folder.parents[1] / ".config"
+      if not own.exists():
+        shutil.move(default, own)  # names the default config
     return report
   except BaseException:
     for new in reversed(new_folders):

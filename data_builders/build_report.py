@@ -5,6 +5,8 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
+from collections.abc import Mapping
 
 from data_builders.record import Record
 from mer_jax.errors import DataError
@@ -12,6 +14,8 @@ from mer_jax.runtime import atomic
 
 FILE_NAME = "build_report.json"
 _SHOWN = 12  # lines of each list on the console; build_report.json holds them all
+_ALIKE = 4  # clips of each reason on the console
+ENOUGH = 0.9  # of the listed clips; with fewer, a build warns and its exit code says so
 
 
 @dataclasses.dataclass
@@ -31,6 +35,7 @@ class BuildReport:
     kept: {clip name: emotion}.
     repaired: [{"clip", "what", "how", "why"}].
     refused: {clip name: why}.
+    listed: clips that the sheet lists; 0 where there is no sheet, so that those found count.
   """
 
   dataset: str
@@ -43,6 +48,7 @@ class BuildReport:
   kept: dict[str, str] = dataclasses.field(default_factory=dict)
   repaired: list[dict[str, str]] = dataclasses.field(default_factory=list)
   refused: dict[str, str] = dataclasses.field(default_factory=dict)
+  listed: int = 0
 
   def keep(self, record: Record) -> None:
     """Counts a clip that is in the prepared data."""
@@ -66,6 +72,25 @@ class BuildReport:
   def num_clips(self) -> int:
     """Clips that the sheet or the tree mentions."""
     return len(self.kept) + len(self.refused)
+
+  @property
+  def is_partial(self) -> bool:
+    """Whether less than `ENOUGH` of the listed clips, or of those found less than half, are kept.
+
+    Clips on disk that the sheet does not list count as found.
+    """
+    expected = self.listed or self.num_clips
+    return len(self.kept) < ENOUGH * expected or 2 * len(self.kept) < self.num_clips
+
+  def closing_line(self) -> str:
+    """What share of the clips became examples."""
+    expected, kept = self.listed or self.num_clips, len(self.kept)
+    of = f"of the {expected} clips that the {'sheet lists' if self.listed else 'tree holds'}"
+    line = f"{self.dataset}/{self.config}: {kept} {of} became examples ({_percent(kept, expected)})"
+    other = self.num_clips - expected
+    if self.listed and other > 0:
+      line += f"; {other} clips on disk are in no row of it"
+    return line if not self.is_partial else f"WARNING: only {line}"
 
   def check(self, strict: bool) -> None:
     """Decides whether the data may be used.
@@ -97,7 +122,7 @@ class BuildReport:
       "repaired",
       [f"{r['clip']}: {r['what']} -> {r['how']} ({r['why']})" for r in self.repaired],
     )
-    lines += _section("refused", [f"{clip}: {why}" for clip, why in self.refused.items()])
+    lines += _section("refused", _grouped(self.refused), len(self.refused))
     for title, counts in (("emotions", self.emotions), ("subjects", self.subjects)):
       lines.append(f"  {title} ({len(counts)}): " + _counts(counts))
     return "\n".join(lines)
@@ -133,6 +158,7 @@ def read(folder: str | os.PathLike[str]) -> BuildReport:
   path = pathlib.Path(folder) / FILE_NAME
   try:
     content = json.loads(path.read_text(encoding="utf-8"))
+    content.setdefault("listed", 0)  # earlier reports do not have it
     return BuildReport(**{f.name: content[f.name] for f in dataclasses.fields(BuildReport)})
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise DataError(
@@ -141,13 +167,39 @@ def read(folder: str | os.PathLike[str]) -> BuildReport:
     ) from error
 
 
-def _section(title: str, entries: list[str]) -> list[str]:
+def _grouped(refused: Mapping[str, str]) -> list[str]:
+  """Refusals by reason, the most frequent first; a reason is what is left without names."""
+  groups: dict[str, list[str]] = {}
+  for clip, why in refused.items():
+    reason = re.sub(r"'[^']*'|\S*[/\\]\S*|\d+", "#", why)
+    groups.setdefault(reason, []).append(clip)
+  entries = []
+  for clips in sorted(groups.values(), key=len, reverse=True):
+    why = refused[clips[0]]
+    alike = len({refused[clip] for clip in clips}) == 1
+    if len(clips) == 1:
+      entries.append(f"{clips[0]}: {why}")
+    else:
+      entries.append(f"{len(clips)} clips: {why}{'' if alike else ', and alike'}")
+      entries += [f"  {clip}{'' if alike else f': {refused[clip]}'}" for clip in clips[:_ALIKE]]
+      if len(clips) > _ALIKE:
+        entries.append(f"  ... and {len(clips) - _ALIKE} more in {FILE_NAME}")
+  return entries
+
+
+def _section(title: str, entries: list[str], count: int | None = None) -> list[str]:
   if not entries:
     return [f"  {title}: none"]
-  lines = [f"  {title} ({len(entries)}):", *(f"    {entry}" for entry in entries[:_SHOWN])]
-  if len(entries) > _SHOWN:
-    lines.append(f"    ... and {len(entries) - _SHOWN} more in {FILE_NAME}")
+  shown = _SHOWN if count is None else 2 * _SHOWN
+  lines = [f"  {title} ({count or len(entries)}):", *(f"    {e}" for e in entries[:shown])]
+  if len(entries) > shown:
+    lines.append(f"    ... and {len(entries) - shown} more in {FILE_NAME}")
   return lines
+
+
+def _percent(part: int, total: int) -> str:
+  # Rounded down: 899 of 1000 are not 90 %.
+  return f"{100 * part // total} %" if total else "0 %"
 
 
 def _counts(counts: dict[str, int]) -> str:

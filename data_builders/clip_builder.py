@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import examples, schema
 from data_builders.build_report import BuildReport
+from data_builders.options import Options
 from data_builders.record import Record
 
 
@@ -24,8 +25,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC, skip_registration=Tr
 
   Attributes:
     strict: any repair or refusal is an error.
-    sheet: coding sheet to read; None: the one in the corpus, the newest of several.
-    crop: "auto", "face" or "as_is".
+    options: how the corpus is read.
   """
 
   VERSION = tfds.core.Version("1.0.0")
@@ -35,8 +35,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC, skip_registration=Tr
     for size in (48, 128, 224)
   ]
   strict = False
-  sheet: pathlib.Path | None = None
-  crop = "auto"
+  options = Options()
 
   @abc.abstractmethod
   def survey(self, manual_dir: pathlib.Path) -> tuple[list[Record], BuildReport]:

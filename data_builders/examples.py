@@ -33,6 +33,7 @@ def generate(
     DataError: see `BuildReport.check`; TFDS then removes the folder.
   """
   boxes = face_crop.boxes(records, report)
+  still = []
 
   def decode(record: Record) -> np.ndarray | frames.FrameError:
     try:
@@ -47,6 +48,13 @@ def generate(
         report.refuse(record.name, str(pixels))
       else:
         report.keep(record)
+        if len(pixels) > 1 and (pixels == pixels[0]).all():
+          still.append(record.name)
         yield record.name, example(record, pixels, report.synthetic)
+  if still:
+    report.note(
+      f"{len(still)} clips show the same image in every frame, so there is no motion in them:"
+      f" {', '.join(still[:4])}{', ...' if len(still) > 4 else ''}"
+    )
   report.check(strict)
   report.write(folder)

@@ -84,7 +84,7 @@ def _cascade() -> "cv2.CascadeClassifier":
   return _local.cascade
 
 
-def _detect(path: pathlib.Path) -> tuple[tuple[int, int], Box | None] | None:
+def _detect(path: frames.Frame) -> tuple[tuple[int, int], Box | None] | None:
   """Shape [H, W] of the frame and the largest face in it; None if it cannot be read."""
   try:
     image = frames.read(path)

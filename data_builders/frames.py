@@ -1,64 +1,137 @@
-"""Frame files: listed in the order of their numbers, decoded to gray, resized."""
+"""Frames of a clip, from a folder, a video or loose images: by number, decoded to gray, resized."""
 
+import io
 import pathlib
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+import PIL.Image
+
+from data_builders import videos
+from data_builders.frame_error import FrameError as FrameError
+from data_builders.videos import VideoFrame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
-
+KEY_FRAMES = ("onset", "apex", "offset")
+LARGEST = 2**28  # bytes of an image
 
 COLOR = cv2.IMREAD_COLOR
 GRAY = cv2.IMREAD_GRAYSCALE
 
-
-class FrameError(Exception):
-  """A clip cannot be read; the message is the reason for which the clip is refused."""
+_KEY_FRAME = re.compile(r"(?<![a-z])(onset|apex|offset)(?:[ _-]?frame)?(?![a-z])")
 
 
-def list_frames(folder: pathlib.Path) -> tuple[dict[int, pathlib.Path], list[str]]:
+class LooseImages(NamedTuple):
+  """The images of one clip among those of others.
+
+  Attributes:
+    folder: in which they lie.
+    images: for each, what its name says behind the name of the clip, and the file.
+  """
+
+  folder: pathlib.Path
+  images: tuple[tuple[str, pathlib.Path], ...]
+
+  def __str__(self) -> str:
+    return str(self.images[0][1])
+
+
+Source = pathlib.Path | LooseImages  # a folder or a video; or images among others
+Frame = pathlib.Path | VideoFrame
+
+
+def list_frames(source: Source) -> tuple[dict[int, Frame], list[str]]:
   """The frames of one clip.
 
   The number of a frame is the last group of digits in its name, whatever stands around it
   (img46.jpg, reg_image090823.bmp, 009_3577.jpg, 46.jpg), and numbers are compared as numbers.
+  A folder without images that holds one video is read as that video.
 
   Returns:
-    {number: path} in increasing order, and the names of the files that are no frames.
+    {number: frame} in increasing order, and the names of the files that are no frames.
 
   Raises:
-    FrameError: the folder cannot be listed, or two different files claim one number.
+    FrameError: the folder cannot be listed, a video cannot be read, or two different files claim
+      one number.
   """
+  if isinstance(source, pathlib.Path) and videos.is_video(source) and not source.is_dir():
+    return dict(videos.list_frames(source)), []
   frames: dict[int, pathlib.Path] = {}
   stray = []
-  try:
-    entries = sorted(entry for entry in folder.iterdir() if not entry.is_dir())
-  except OSError as error:
-    raise FrameError(f"its folder {folder} cannot be listed ({error.strerror})") from error
-  for path in entries:
-    digits = re.findall(r"\d{1,18}", path.stem)
-    if path.name.startswith((".", "~")) or path.suffix.lower() not in SUFFIXES or not digits:
-      stray.append(path.name)
+  for text, path in _files(source):
+    digits = re.findall(r"\d{1,18}", text)
+    if not _is_image(path) or not digits:
+      stray.append(path)
     elif int(digits[-1]) not in frames:
       frames[int(digits[-1])] = path
     elif _same_bytes(frames[int(digits[-1])], path):
-      stray.append(path.name)
+      stray.append(path)
     else:
       raise FrameError(
         f"two files claim frame {int(digits[-1])}: {frames[int(digits[-1])].name} and {path.name}"
       )
-  return dict(sorted(frames.items())), stray
+  inside = [path for path in stray if videos.is_video(path)]
+  if not frames and len(inside) == 1:
+    return dict(videos.list_frames(inside[0])), [p.name for p in stray if p not in inside]
+  return dict(sorted(frames.items())), [path.name for path in stray]
 
 
-def read(path: pathlib.Path, flags: int = GRAY) -> np.ndarray:
-  """Decodes one image: uint8 [H, W], or [H, W, 3] in OpenCV's channel order for COLOR.
+def key_frames(source: Source) -> dict[str, pathlib.Path]:
+  """{"onset", "apex" or "offset": image} where every image of the clip is named by such a word.
+
+  One image without word or number, alone among those of other clips, is the apex frame.
 
   Raises:
-    FrameError: the file is empty, truncated or no image.
+    FrameError: the folder cannot be listed, or two images go by one word.
   """
+  if isinstance(source, pathlib.Path) and videos.is_video(source):
+    return {}
+  named: dict[str, pathlib.Path] = {}
+  images = [(text, path) for text, path in _files(source) if _is_image(path)]
+  if isinstance(source, LooseImages) and len(images) == 1 and not images[0][0]:
+    return {"apex": images[0][1]}
+  for text, path in images:
+    words = set(_KEY_FRAME.findall(text.lower()))
+    if len(words) != 1:
+      return {}
+    word = words.pop()
+    if word in named:
+      raise FrameError(f"two images are its {word} frame: {named[word].name} and {path.name}")
+    named[word] = path
+  return named
+
+
+def _files(source: Source) -> list[tuple[str, pathlib.Path]]:
+  """What the name of each file says, and the file."""
+  if isinstance(source, LooseImages):
+    return list(source.images)
   try:
+    return [(entry.stem, entry) for entry in sorted(source.iterdir()) if not entry.is_dir()]
+  except OSError as error:
+    raise FrameError(f"its folder {source} cannot be listed ({error.strerror})") from error
+
+
+def _is_image(path: pathlib.Path) -> bool:
+  return not path.name.startswith((".", "~")) and path.suffix.lower() in SUFFIXES
+
+
+def read(path: Frame, flags: int = GRAY) -> np.ndarray:
+  """Decodes one frame: uint8 [H, W], or [H, W, 3] in OpenCV's channel order for COLOR.
+
+  Raises:
+    FrameError: the file is empty, truncated, too large or no image.
+  """
+  if isinstance(path, VideoFrame):
+    return _as(flags, next(videos.read([path])))
+  try:
+    if path.exists() and not path.is_file():  # a pipe or a device would never end
+      raise FrameError(f"{path.name} is no file")
+    if path.stat().st_size > LARGEST:
+      raise FrameError(f"{path.name} has {path.stat().st_size} bytes, more than {LARGEST}")
     data = path.read_bytes()
   except OSError as error:
     raise FrameError(f"{path.name} cannot be read ({error.strerror})") from error
@@ -66,6 +139,7 @@ def read(path: pathlib.Path, flags: int = GRAY) -> np.ndarray:
     raise FrameError(f"{path.name} is empty")
   if _truncated(data):
     raise FrameError(f"{path.name} is truncated ({len(data)} bytes)")
+  _check_pixels(path.name, data)
   try:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
   except cv2.error:
@@ -76,12 +150,12 @@ def read(path: pathlib.Path, flags: int = GRAY) -> np.ndarray:
 
 
 def read_clip(
-  paths: Sequence[pathlib.Path], size: int, box: tuple[int, int, int, int] | None = None
+  paths: Sequence[Frame], size: int, box: tuple[int, int, int, int] | None = None
 ) -> np.ndarray:
   """Decodes, crops and resizes the frames of one clip.
 
   Args:
-    paths: T image files, all of one size.
+    paths: T image files, all of one size, or frames of one video.
     size: height and width of the result, in pixels.
     box: (x, y, width, height) cut out of every frame; None: the full frame.
 
@@ -93,8 +167,7 @@ def read_clip(
   """
   clip = np.empty((len(paths), size, size, 1), np.uint8)
   shape = None
-  for t, path in enumerate(paths):
-    image = read(path)
+  for t, (path, image) in enumerate(zip(paths, _decoded(paths), strict=True)):
     shape = shape or image.shape
     if image.shape != shape:
       raise FrameError(
@@ -109,9 +182,35 @@ def read_clip(
   return clip
 
 
+def _decoded(paths: Sequence[Frame]) -> Iterator[np.ndarray]:
+  """The frames in gray, each decoded when it is asked for."""
+  in_video = [path for path in paths if isinstance(path, VideoFrame)]
+  if in_video:
+    yield from (_as(GRAY, image) for image in videos.read(in_video))
+  else:
+    yield from map(read, paths)
+
+
+def _as(flags: int, image: np.ndarray) -> np.ndarray:
+  return image if flags == COLOR else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def _check_pixels(name: str, data: bytes) -> None:
+  """Raises FrameError where the header claims more pixels than a frame can have."""
+  try:
+    with PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "BMP", "TIFF")) as image:
+      pixels = image.width * image.height
+  except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning):
+    pixels = videos.MOST_PIXELS + 1
+  except Exception:  # a damaged header, which the decoder judges
+    return
+  if pixels > videos.MOST_PIXELS:
+    raise FrameError(f"{name} claims more than {videos.MOST_PIXELS} pixels")
+
+
 def _same_bytes(a: pathlib.Path, b: pathlib.Path) -> bool:
   try:
-    return a.read_bytes() == b.read_bytes()
+    return a.is_file() and b.is_file() and a.read_bytes() == b.read_bytes()
   except OSError:
     return False
 

@@ -9,7 +9,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from data_builders import sheets, tree
+from data_builders import sheet_files, sheets, tree
 from data_builders.frames import FrameError, list_frames
 from data_builders.sheets import Row
 from mer_jax.errors import DataError
@@ -155,7 +155,7 @@ def _located(
 
 def _casme_squared(sheet: pathlib.Path, remarks: list[str]) -> list[_Coded]:
   """Sheet 1: subject, video, onset, apex, offset, AUs, emotion, type; 2 and 3: their codes."""
-  pages = [rows for _, rows in sheets.tables(sheet)]
+  pages = [rows for _, rows in sheet_files.tables(sheet)]
   if len(pages) < 3:
     raise DataError(
       f"{sheet} has {len(pages)} sheets; expected three: expressions, subjects, names of videos."

@@ -1,10 +1,10 @@
 """One clip of a corpus as its annotations describe it, before any pixel is read."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 
+from data_builders.frames import Frame
 from mer_jax.clips import GRAY
 
 
@@ -14,20 +14,21 @@ class Record:
 
   Attributes:
     dataset, subject, clip, emotion: in the canonical form of `mer_jax.clips.Clips`.
-    frames: T paths, in the order of their numbers.
+    frames: T image files or frames of a video, in the order of their numbers.
     numbers: T frame numbers, as written in the file names; strictly increasing.
     onset, apex, offset: indices into `frames`.
     apex_missing: the corpus gives no usable apex, and `apex` is the midpoint of onset and offset.
     fps: frames per second of the camera.
     crop: True where the frames show more than the face, so that it has to be cut out first.
     action_units, objective_class: as in the sheet; "" where there is none.
+    split: the part of a fixed split; None of corpora that have no such column.
   """
 
   dataset: str
   subject: str
   clip: str
   emotion: str
-  frames: tuple[pathlib.Path, ...]
+  frames: tuple[Frame, ...]
   numbers: tuple[int, ...]
   onset: int
   apex: int
@@ -37,6 +38,7 @@ class Record:
   crop: bool
   action_units: str = ""
   objective_class: str = ""
+  split: str | None = None
 
   @property
   def name(self) -> str:
@@ -64,4 +66,5 @@ def example(record: Record, pixels: np.ndarray, synthetic: bool, channels: str =
     "last_frame": record.numbers[-1],
     "synthetic": synthetic,
     "channels": channels,
+    **({} if record.split is None else {"split": record.split}),
   }

@@ -1,26 +1,32 @@
 """Coding sheets: finds the header row and reads columns by their names, never by position."""
 
-import csv
 import dataclasses
 import difflib
-import io
 import pathlib
 import re
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from data_builders import sheet_files
 from mer_jax.errors import DataError
 
-SUFFIXES = (".xlsx", ".xlsm", ".csv")
+SUFFIXES = sheet_files.SUFFIXES
 _HEADER_WITHIN = 60  # rows; SAMM's header is on row 14, below its preamble
+_ENOUGH = 0.9  # of a column's cells must pass a test of their content
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-  """One row of a sheet: cells by column name, and where it stands."""
+  """One row of a sheet: cells by column name, and where it stands.
+
+  Attributes:
+    number: of the row, from 1.
+    cells: {name of the column: cell}.
+    guessed: {name of the column: header} of columns that were taken for their content.
+  """
 
   number: int
   cells: Mapping[str, object]
+  guessed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def text(self, column: str) -> str:
     """The cell as text without outer blanks; 4.0 reads "4", an empty cell ""."""
@@ -42,14 +48,17 @@ def read_rows(
   path: pathlib.Path,
   required: Mapping[str, Sequence[str]],
   optional: Mapping[str, Sequence[str]] | None = None,
+  contents: Mapping[str, Callable[[str], bool]] | None = None,
 ) -> list[Row]:
-  """Reads that table of a workbook (or csv file) which has the required columns.
+  """Reads that table of a workbook or text file which has the required columns.
 
   Args:
-    path: an .xlsx, .xlsm or .csv file.
+    path: a file that `sheet_files.tables` reads.
     required: {name: headers it may go by}. Case, blanks and punctuation do not matter, so that
       "Onset Frame" also finds OnsetFrame.
     optional: likewise; absent ones are simply missing from the rows.
+    contents: {name: test of a cell} of required columns that may go by any header: where no header
+      fits, the one other column whose cells pass is read.
 
   Returns:
     Rows below the header in which any required column is filled.
@@ -58,9 +67,35 @@ def read_rows(
     DataError: the file cannot be read, or a required column is not there; then it names the
       columns present, the missing column and the nearest of those present.
   """
-  optional = optional or {}
+  title, index, rows = _best_table(path, required)
+  known = {**required, **(optional or {})}
+  columns = _columns(rows[index], known)
+  below = [row for row in rows[index + 1 :] if not _repeats(row, rows[index], columns)]
+  guessed = {
+    name: at
+    for name, test in (contents or {}).items()
+    if name not in columns
+    if (at := _by_content(rows[index], below, columns, test)) is not None
+  }
+  columns |= guessed
+  if any(name not in columns for name in required):
+    raise DataError(_missing_column(path, title, index, rows[index], required, columns))
+  headers = {name: str(rows[index][at]).strip() for name, at in guessed.items()}
+  table = []
+  for number, row in enumerate(rows[index + 1 :], start=index + 2):
+    cells = {name: row[at] for name, at in columns.items() if at < len(row)}
+    filled = any(cells.get(name) not in (None, "") for name in required)
+    if filled and not _repeats(row, rows[index], columns):
+      table.append(Row(number, cells, headers))
+  return table
+
+
+def _best_table(
+  path: pathlib.Path, required: Mapping[str, Sequence[str]]
+) -> tuple[str, int, list[list[object]]]:
+  """Title, index of the header and rows of the table with most of the required columns."""
   best: tuple[int, int, list[list[object]], str] | None = None
-  for title, rows in tables(path):
+  for title, rows in sheet_files.tables(path):
     for index, row in enumerate(rows[:_HEADER_WITHIN]):
       hits = len(_columns(row, required))
       if hits and (best is None or hits > best[0]):
@@ -70,61 +105,28 @@ def read_rows(
       f"{path}: no header row found in its first {_HEADER_WITHIN} rows. Expected the columns"
       f" {_headers(required)}. Is this the coding sheet?"
     )
-  _, index, rows, title = best
-  columns = _columns(rows[index], required)
-  if len(columns) < len(required):
-    raise DataError(_missing_column(path, title, index, rows[index], required, columns))
-  columns |= _columns(rows[index], optional)
-  table = []
-  for number, row in enumerate(rows[index + 1 :], start=index + 2):
-    cells = {name: row[at] for name, at in columns.items() if at < len(row)}
-    if any(cells.get(name) not in (None, "") for name in required):
-      table.append(Row(number, cells))
-  return table
+  return best[3], best[1], best[2]
 
 
-def tables(path: pathlib.Path) -> list[tuple[str, list[list[object]]]]:
-  """Title and rows of each sheet of a workbook, or of a csv file; for tables without a header.
-
-  Raises:
-    DataError: the file cannot be read.
-  """
-  try:
-    if path.suffix.lower() == ".csv":
-      return [(path.name, _read_csv(path))]
-    return _read_workbook(path)
-  except Exception as error:  # openpyxl lets zipfile, xml and its own errors through
-    raise DataError(
-      f"The sheet {path} cannot be read ({type(error).__name__}: {error}). Expected an Excel"
-      " workbook (.xlsx) or a .csv file as the corpus' owners distribute it; download it again."
-    ) from error
+def _repeats(row: Sequence[object], header: Sequence[object], columns: Mapping[str, int]) -> bool:
+  # Headers of several merged rows, and sheets that were put one below the other.
+  cells = [(row[at], header[at]) for at in columns.values() if at < len(row)]
+  return len(cells) == len(columns) and all(_plain(a) == _plain(b) != "" for a, b in cells)
 
 
-def _read_csv(path: pathlib.Path) -> list[list[object]]:
-  data = path.read_bytes()
-  try:
-    text = data.decode("utf-8-sig")
-  except UnicodeDecodeError:
-    text = data.decode("latin-1")
-  if "\0" in text:
-    raise ValueError("it holds NUL bytes, so it is no text")
-  return [list(row) for row in csv.reader(io.StringIO(text, newline=""))]
-
-
-def _read_workbook(path: pathlib.Path) -> list[tuple[str, list[list[object]]]]:
-  import openpyxl  # half a second to import, and only needed for workbooks
-
-  with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # extensions that openpyxl skips do not concern us
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-      tables: list[tuple[str, list[list[object]]]] = []
-      for sheet in book.worksheets:
-        sheet.reset_dimensions()  # some tools write a wrong extent, and rows would be cut
-        tables.append((sheet.title, [list(row) for row in sheet.iter_rows(values_only=True)]))
-      return tables
-    finally:
-      book.close()
+def _by_content(
+  header: Sequence[object],
+  rows: Sequence[Sequence[object]],
+  columns: Mapping[str, int],
+  test: Callable[[str], bool],
+) -> int | None:
+  """The only column without a known header of which nearly all filled cells pass `test`."""
+  passing = []
+  for at in set(range(len(header))) - set(columns.values()):
+    cells = [str(row[at]).strip() for row in rows if at < len(row) and row[at] not in (None, "")]
+    if cells and _plain(header[at]) and sum(map(test, cells)) >= _ENOUGH * len(cells):
+      passing.append(at)
+  return passing[0] if len(passing) == 1 else None
 
 
 def _columns(row: Sequence[object], wanted: Mapping[str, Sequence[str]]) -> dict[str, int]:

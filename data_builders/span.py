@@ -1,11 +1,14 @@
 """Onset, apex and offset: from frame numbers in a sheet to indices into the frames that exist."""
 
 import dataclasses
-import pathlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 
 from data_builders.build_report import BuildReport
-from data_builders.frames import FrameError
+from data_builders.frame_error import FrameError
+from data_builders.frames import KEY_FRAMES, Frame
+
+AT_THE_HEAD = "absent at the head"  # ends the reason of a repair that moves the onset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Span:
     apex_missing: `apex` is the midpoint, because the sheet gives none that can be used.
   """
 
-  frames: tuple[pathlib.Path, ...]
+  frames: tuple[Frame, ...]
   numbers: tuple[int, ...]
   apex: int
   apex_missing: bool
@@ -27,11 +30,11 @@ class Span:
 
 def cut(
   name: str,
-  frames: Mapping[int, pathlib.Path],
+  frames: Mapping[int, Frame],
   onset: int,
   offset: int,
   apex: int | None,
-  apex_text: str,
+  apex_text: str | None,
   report: BuildReport,
 ) -> Span:
   """Keeps the frames numbered within [onset, offset] that exist, and places the apex.
@@ -41,7 +44,7 @@ def cut(
     frames: {number: path} in increasing order; at least one.
     onset, offset: frame numbers of the sheet.
     apex: frame number of the sheet, or None where it gives no number.
-    apex_text: the apex cell as text.
+    apex_text: the apex cell as text; None where none is to be expected, which is no repair.
     report: repairs are added to it.
 
   Raises:
@@ -66,19 +69,75 @@ def cut(
   return Span(tuple(frames[n] for n in numbers), numbers, index, missing)
 
 
+def of_key_frames(
+  name: str,
+  words: Mapping[str, Frame],
+  numbers: tuple[int, int | None, int],
+  report: BuildReport,
+) -> Span:
+  """The span of a clip of which only key frames are there, named by words.
+
+  Args:
+    name: the clip, for the report.
+    words: {"onset", "apex" or "offset": image}; at least one.
+    numbers: of onset, apex and offset in the sheet.
+    report: repairs are added to it.
+  """
+  onset, apex, offset = numbers
+  apex = (onset + offset) // 2 if apex is None else apex
+  present = [word for word in KEY_FRAMES if word in words]
+  why = "the images are named by words"
+  if "onset" not in words:
+    why += f", and the onset is {AT_THE_HEAD}"
+  report.repair(name, "frames", f"the key frames alone: {', '.join(present)}", why)
+  of_word = dict(zip(KEY_FRAMES, (onset, apex, offset), strict=True))
+  written = [of_word[word] for word in present]
+  if sorted(set(written)) != written:
+    written = list(range(len(present)))
+  middle = (len(present) - 1) // 2
+  index = present.index("apex") if "apex" in words else middle
+  return Span(tuple(words[w] for w in present), tuple(written), index, "apex" not in words)
+
+
+def retimed(
+  name: str,
+  frames: Mapping[int, Frame],
+  numbers: tuple[int, int | None, int],
+  report: BuildReport,
+) -> Span:
+  """The span of a clip whose frames run evenly from onset to offset, as those of TIM do.
+
+  Args:
+    name: the clip, for the report.
+    frames: {number: path} in increasing order; at least one.
+    numbers: of onset, apex and offset in the sheet, which place the apex.
+    report: repairs are added to it.
+  """
+  onset, apex, offset = numbers
+  last = len(frames) - 1
+  index, missing = last // 2, True
+  if apex is not None and onset < apex <= offset:
+    index, missing = round((apex - onset) / (offset - onset) * last), False
+  else:
+    report.repair(name, f"apex {apex}", "the midpoint", "it is not behind the onset")
+  return Span(tuple(frames.values()), tuple(frames), index, missing)
+
+
 def report_gaps(name: str, numbers: tuple[int, ...], report: BuildReport) -> None:
   """Notes frames that are absent between the first and the last as a repair."""
-  absent = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-  if absent:
+  # Never a list of all numbers in between: two names may be far apart.
+  gaps = [(a + 1, b - 1) for a, b in itertools.pairwise(numbers) if b > a + 1]
+  if gaps:
+    absent = sum(last - first + 1 for first, last in gaps)
     report.repair(
       name,
       "frames",
       f"the {len(numbers)} that exist, as if consecutive",
-      f"{len(absent)} absent in between: {_ranges(absent)}",
+      f"{absent} absent in between: {_ranges(gaps)}",
     )
 
 
-def _renumbered(frames: Mapping[int, pathlib.Path], onset: int, offset: int) -> int:
+def _renumbered(frames: Mapping[int, Frame], onset: int, offset: int) -> int:
   # Copies of a corpus number the cut clip from 0 or 1. Only an exact length proves it.
   first, last = min(frames), max(frames)
   consecutive = last - first + 1 == len(frames) == offset - onset + 1
@@ -93,7 +152,7 @@ def _report_absent(
       name,
       f"onset {onset}",
       f"{numbers[0]}, the first frame present",
-      f"{numbers[0] - onset} frames are absent at the head",
+      f"{numbers[0] - onset} frames are {AT_THE_HEAD}",
     )
   if numbers[-1] < offset:
     report.repair(
@@ -111,10 +170,12 @@ def _place_apex(
   onset: int,
   offset: int,
   apex: int | None,
-  apex_text: str,
+  apex_text: str | None,
   report: BuildReport,
 ) -> tuple[int, bool]:
   middle = (len(numbers) - 1) // 2
+  if apex is None and apex_text is None:
+    return middle, True
   if apex is None:
     why = f"the sheet gives {apex_text!r}"
   elif not onset <= apex <= offset:
@@ -133,13 +194,7 @@ def _place_apex(
   return middle, True
 
 
-def _ranges(numbers: list[int]) -> str:
-  runs: list[list[int]] = []
-  for number in numbers:
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
+def _ranges(runs: Sequence[tuple[int, int]]) -> str:
   return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs[:6]) + (
     ", ..." if len(runs) > 6 else ""
   )

@@ -27,7 +27,7 @@ class Clips:
   Attributes:
     frames: uint8 [M, H, W, C], the frames of all clips one after another, M = sum of lengths.
     starts: int64 [N + 1]; clip n owns frames[starts[n]:starts[n + 1]].
-    dataset: str [N], "casme2", "samm" or "smic".
+    dataset: str [N], "casme2", "samm", "smic", or the name of a listing.
     subject: str [N] in the dataset's canonical form: "sub01", "006", "s01".
     clip: str [N] in the dataset's canonical form: "EP02_01f", "006_1_2", "s01_ne_01". Unique only
       together with dataset and subject.
@@ -40,6 +40,8 @@ class Clips:
     fps: float32 [N], frames per second of the camera.
     first_frame, last_frame: int64 [N], the numbers in the first and last source file names.
     synthetic: bool [N], True for clips that `data_builders.synthetic` drew.
+    split: str [N], the part of a user's fixed split ("train", "test"), "" where none is given; None
+      of corpora that have no such column.
     channels: what C holds: `GRAY` (C = 1) or `FLOW_MAPS` (C = 3: horizontal flow, vertical flow,
       optical strain, each scaled to 0..255 by whoever published the maps).
 
@@ -64,12 +66,15 @@ class Clips:
   last_frame: np.ndarray
   synthetic: np.ndarray
   channels: str = GRAY
+  split: np.ndarray | None = None
 
   def __post_init__(self) -> None:
     n = len(self.clip)
     for field in PER_CLIP_FIELDS:
       if len(getattr(self, field)) != n:
         raise DataError(f"Clips.{field} has {len(getattr(self, field))} entries for {n} clips.")
+    if self.split is not None and len(self.split) != n:
+      raise DataError(f"Clips.split has {len(self.split)} entries for {n} clips.")
     if self.frames.ndim != 4 or self.frames.dtype != np.uint8:
       raise DataError(
         f"Clips.frames must be uint8 [M, H, W, C]; got {self.frames.dtype} {self.frames.shape}."
@@ -160,7 +165,8 @@ class Clips:
     frames = np.concatenate(parts) if parts else self.frames[:0]
     fields = {field: getattr(self, field)[indices] for field in PER_CLIP_FIELDS}
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Clips(frames=frames, starts=starts, channels=self.channels, **fields)
+    split = None if self.split is None else self.split[indices]
+    return Clips(frames=frames, starts=starts, channels=self.channels, split=split, **fields)
 
   def fingerprint(self) -> str:
     """sha256 over every pixel and annotation, in hexadecimal: the identity of the data of a run."""
@@ -170,13 +176,15 @@ class Clips:
     for field in PER_CLIP_FIELDS:
       digest.update("\x1f".join(map(str, getattr(self, field).tolist())).encode())
       digest.update(b"\x1e")
+    if self.split is not None:
+      digest.update("\x1f".join(self.split.tolist()).encode())
     return digest.hexdigest()
 
 
 PER_CLIP_FIELDS = tuple(
   field.name
   for field in dataclasses.fields(Clips)
-  if field.name not in ("frames", "starts", "channels")
+  if field.name not in ("frames", "starts", "channels", "split")
 )
 
 
@@ -208,8 +216,16 @@ def concatenate(parts: Sequence[Clips]) -> Clips:
     frames=np.concatenate([part.frames for part in parts]),
     starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
     channels=parts[0].channels,
+    split=_concatenated_splits(parts),
     **{f: np.concatenate([getattr(part, f) for part in parts]) for f in PER_CLIP_FIELDS},
   )
+
+
+def _concatenated_splits(parts: Sequence[Clips]) -> np.ndarray | None:
+  if all(part.split is None for part in parts):
+    return None
+  none = [np.full(len(part), "") if part.split is None else part.split for part in parts]
+  return np.concatenate(none)
 
 
 _DTYPES = {
@@ -309,6 +325,7 @@ def stack(examples: Sequence[dict[str, Any]]) -> Clips:
     frames=np.concatenate(frames),
     starts=np.concatenate([[0], np.cumsum([len(f) for f in frames])]).astype(np.int64),
     channels=_decode(examples[0]["channels"]),
+    split=np.array([_decode(e["split"]) for e in examples]) if "split" in examples[0] else None,
     **text,
     **numbers,
   )

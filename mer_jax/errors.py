@@ -54,6 +54,9 @@ class Interrupted(MerError):
 def unknown(what: str, name: str, choices: Iterable[str]) -> str:
   """The message for a name that is in no table: what came, what is allowed, the nearest name."""
   choices = sorted(choices)
-  near = difflib.get_close_matches(name, choices, n=1)
+  by_fold = {choice.casefold(): choice for choice in reversed(choices)}
+  near = difflib.get_close_matches(name, choices, n=1) or [
+    by_fold[match] for match in difflib.get_close_matches(name.casefold(), by_fold, n=1)
+  ]
   hint = f" Did you mean {near[0]!r}?" if near else ""
   return f"Unknown {what} {name!r}.{hint} Known: {', '.join(choices)}."

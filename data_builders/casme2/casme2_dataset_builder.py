@@ -2,6 +2,7 @@
 
 import pathlib
 
+from data_builders import sheet_corpus
 from data_builders.build_report import BuildReport
 from data_builders.casme2 import parse
 from data_builders.clip_builder import ClipBuilder
@@ -15,6 +16,5 @@ class Builder(ClipBuilder):
 
   def survey(self, manual_dir: pathlib.Path) -> tuple[list[Record], BuildReport]:
     """Records and report of the corpus in `manual_dir`, without reading any pixel."""
-    return parse.parse(
-      pathlib.Path(manual_dir), self.builder_config.name, sheet=self.sheet, crop=self.crop
-    )
+    config = self.builder_config.name
+    return sheet_corpus.read(parse.CORPUS, pathlib.Path(manual_dir), config, self.options)

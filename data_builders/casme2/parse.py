@@ -4,9 +4,11 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from data_builders import annotate, sheets, tree
+from data_builders import annotate, sheet_corpus, sheets, tree
 from data_builders.build_report import BuildReport
-from data_builders.frames import FrameError, list_frames
+from data_builders.choice import Key
+from data_builders.frames import Frame
+from data_builders.options import Options
 from data_builders.record import Record
 
 DATASET = "casme2"
@@ -20,8 +22,10 @@ with the sheet beside it):
     Cropped/sub01/EP02_01f/reg_img46.jpg ...
     CASME2_RAW_selected/sub01/EP02_01f/img46.jpg ...   instead of Cropped, or beside it"""
 
-_SUBJECT = r"(?:sub)?0*\d{1,2}"
+_NUMBER = r"(?:subject|subj|sub|s|p)?[ _-]?0*(\d{1,2})"
 _CLIP = r"EP\d\w*"
+# A clip may name its subject: sub01_EP02_01f.
+_JOINED = re.compile(rf"(?:{_NUMBER}[ _-]?)?({_CLIP})", re.IGNORECASE)
 _REQUIRED = {
   "subject": ("Subject",),
   "filename": ("Filename", "File name", "Clip"),
@@ -30,7 +34,10 @@ _REQUIRED = {
   "offset": ("OffsetFrame", "Offset"),
   "emotion": ("Estimated Emotion", "Emotion"),
 }
-_OPTIONAL = {"action_units": ("Action Units", "AU", "AUs")}
+_OPTIONAL = {
+  "action_units": ("Action Units", "AU", "AUs"),
+  "objective_class": ("Objective Classes", "Objective Class"),
+}
 _OBJECTIVE = {
   "subject": ("Subject",),
   "filename": ("Filename",),
@@ -39,55 +46,20 @@ _OBJECTIVE = {
 
 
 def parse(
-  manual_dir: pathlib.Path, config: str, sheet: pathlib.Path | None = None, crop: str = "auto"
+  manual_dir: pathlib.Path,
+  config: str,
+  sheet: pathlib.Path | None = None,
+  crop: str = "auto",
+  apex: pathlib.Path | None = None,
+  retimed: bool = False,
 ) -> tuple[list[Record], BuildReport]:
-  """Finds the clips of CASME II and repairs or refuses what is wrong with them.
-
-  Args:
-    manual_dir: holds the corpus as its owners distribute it, or is the tree itself.
-    config: name of the builder config, for the report.
-    sheet: the coding sheet; None chooses the newest by the date in its name.
-    crop: "auto" (raw trees only), "face" or "as_is".
-
-  Returns:
-    Records sorted by key, and the report so far (damaged images are refused when they are decoded).
-
-  Raises:
-    DataError: tree or sheet absent or unreadable, or a column of the sheet is missing.
-  """
-  manual_dir = tree.require_folder(manual_dir, EXPECTED)
-  report = BuildReport(DATASET, config, options={"crop": crop, "sheet": str(sheet or "newest")})
-  trees = tree.find_trees(manual_dir, _SUBJECT, _CLIP)
-  copy = annotate.choose_tree(trees, manual_dir, EXPECTED, report)
-  workbooks = tree.find_sheets(manual_dir, copy.root)
-  coding = sheet or annotate.choose_sheet(
-    [p for p in workbooks if not re.search("objective", p.name, re.IGNORECASE)],
-    _REQUIRED,
-    manual_dir,
-    EXPECTED,
-    report,
-  )
-  report.source["sheet"] = str(coding)
-  rows = annotate.keyed(sheets.read_rows(coding, _REQUIRED, _OPTIONAL), _key, DATASET, report)
-  classes = _objective_classes(workbooks, report)
-  folders = annotate.clip_folders(copy, _folder_key, DATASET, report)
-  cropping = annotate.cropping(crop, copy, report)
-  records = []
-  for key in annotate.matched(rows, folders, DATASET, report):
-    name = "/".join((DATASET, *key))
-    try:
-      frames, stray = list_frames(folders[key])
-      annotate.note_stray(folders[key], stray, report)
-      records.append(_record(key, rows[key], frames, classes.get(key, ""), cropping, report))
-    except FrameError as error:
-      report.refuse(name, str(error))
-  objective = [p for p in workbooks if str(p) == report.source.get("objective classes")]
-  annotate.close(records, copy, [coding, *objective], report)
-  return records, report
+  """Records and report of the CASME II in `manual_dir`, see `sheet_corpus.read` and `Options`."""
+  options = Options(sheet, crop, apex, retimed)
+  return sheet_corpus.read(CORPUS, manual_dir, config, options)
 
 
-def _key(row: sheets.Row) -> tuple[str, str]:
-  subject = re.fullmatch(r"(?:sub)?0*(\d{1,2})(?:\.0*)?", row.text("subject"), re.IGNORECASE)
+def _row_key(row: sheets.Row) -> Key:
+  subject = re.fullmatch(rf"{_NUMBER}(?:\.0*)?", row.text("subject"), re.IGNORECASE)
   clip = row.text("filename")
   if subject is None or not re.fullmatch(_CLIP, clip, re.IGNORECASE):
     raise ValueError(
@@ -96,42 +68,34 @@ def _key(row: sheets.Row) -> tuple[str, str]:
   return f"sub{int(subject[1]):02d}", clip
 
 
-def _folder_key(subject: pathlib.Path, clip: pathlib.Path) -> tuple[str, str]:
-  return f"sub{int(re.findall(r'[0-9]+', subject.name)[-1]):02d}", clip.name
+def _clip_key(clip: tree.Clip) -> Key:
+  match = _JOINED.fullmatch(clip.name)
+  assert match is not None  # the tree was searched for such names
+  number = match[1]
+  if number is None and clip.subject is not None:
+    number = re.findall(r"[0-9]+", clip.subject.absolute().name)[-1]
+  return "" if number is None else f"sub{int(number):02d}", match[2]
 
 
-def _objective_classes(
-  workbooks: list[pathlib.Path], report: BuildReport
-) -> dict[tuple[str, str], str]:
+def _objective_classes(workbooks: list[pathlib.Path], report: BuildReport) -> dict[Key, str]:
   """{key: "I" to "VII"} from CASME2-ObjectiveClasses.xlsx, empty without it."""
   for path in workbooks:
     if re.search("objective", path.name, re.IGNORECASE):
       report.source["objective classes"] = str(path)
-      classes: dict[tuple[str, str], str] = {}
+      classes: dict[Key, str] = {}
       for row in sheets.read_rows(path, _OBJECTIVE):
         try:
-          classes[_key(row)] = annotate.roman(row.text("objective_class"))
+          classes[_row_key(row)] = annotate.roman(row.text("objective_class"))
         except ValueError:
           report.note(f"{path.name}, row {row.number}: not a clip and a class from 1 to 7; skipped")
       return classes
   return {}
 
 
-def _record(
-  key: tuple[str, str],
-  row: sheets.Row,
-  frames: Mapping[int, pathlib.Path],
-  objective_class: str,
-  crop: bool,
-  report: BuildReport,
-) -> Record:
-  name = "/".join((DATASET, *key))
-  if not frames:
-    raise FrameError("its folder holds no frame")
-  emotion = annotate.emotion(row.text("emotion"), EMOTIONS)
-  onset, offset = row.integer("onset"), row.integer("offset")
-  if onset is None:
-    raise FrameError(f"its onset is {row.text('onset')!r}, not a frame number")
+def _offset(
+  name: str, row: sheets.Row, onset: int, frames: Mapping[int, Frame], report: BuildReport
+) -> int:
+  offset = row.integer("offset")
   if offset is None:
     offset = max(frames)
     report.repair(
@@ -140,13 +104,20 @@ def _record(
       f"{offset}, the last frame present",
       "it is no frame number",
     )
-  return annotate.record(
-    key,
-    row,
-    frames,
-    (onset, offset),
-    report,
-    labels=annotate.Labels(emotion, objective_class),
-    fps=FPS,
-    crop=crop,
-  )
+  return offset
+
+
+CORPUS = sheet_corpus.SheetCorpus(
+  dataset=DATASET,
+  expected=EXPECTED,
+  fps=FPS,
+  emotions=EMOTIONS,
+  subject=_NUMBER,
+  clip=_JOINED.pattern,
+  required=_REQUIRED,
+  optional=_OPTIONAL,
+  row_key=_row_key,
+  clip_key=_clip_key,
+  offset=_offset,
+  objective_classes=_objective_classes,
+)

@@ -39,11 +39,13 @@ class Builder(ClipBuilder):
     """Records and report of the archive in `manual_dir`; only maps with copies are read.
 
     Raises:
-      ConfigError: the face is to be cut out.
+      ConfigError: the face is to be cut out, or there is an option for frames.
     """
-    if self.crop == "face":
+    if self.options.apex or self.options.retimed:
+      raise ConfigError("--apex and --retimed: flow maps have no frames. Leave the option out.")
+    if self.options.crop == "face":
       raise ConfigError("--crop face: flow maps show no face. Leave the option out.")
-    return parse.parse(pathlib.Path(manual_dir), self.builder_config.name, sheet=self.sheet)
+    return parse.parse(pathlib.Path(manual_dir), self.builder_config.name, sheet=self.options.sheet)
 
   def _generate_examples(self, records: list[Record], report: BuildReport):
     maps = _read(records, report)

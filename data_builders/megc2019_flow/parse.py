@@ -235,7 +235,7 @@ def _agreed_copy(copies: list[pathlib.Path]) -> pathlib.Path:
   return distinct[0]
 
 
-def read_map(path: pathlib.Path) -> np.ndarray:
+def read_map(path: frames.Frame) -> np.ndarray:
   """uint8 [H, W, 3], channels u, v, optical strain: the file's red, green and blue.
 
   Raises:

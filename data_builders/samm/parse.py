@@ -4,9 +4,11 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from data_builders import annotate, sheets, tree
+from data_builders import sheet_corpus, sheets, tree
 from data_builders.build_report import BuildReport
-from data_builders.frames import FrameError, list_frames
+from data_builders.choice import Key
+from data_builders.frames import Frame
+from data_builders.options import Options
 from data_builders.record import Record
 
 DATASET = "samm"
@@ -28,8 +30,10 @@ the sheet beside it):
     SAMM/006/006_1_2/006_05562.jpg ...
 Frames already cut to the face are taken as they are if their tree's name contains "crop"."""
 
-_SUBJECT = r"\d{1,3}"
+_SUBJECT = r"(?:subject|subj|sub|s|p)?[ _-]?\d{1,3}"
 _CLIP = r"\d{1,3}_\d{1,2}_\d{1,2}"
+# The name of a clip begins with its subject, which some copies put before it once more.
+_JOINED = re.compile(rf"(?:{_SUBJECT}_)?({_CLIP})", re.IGNORECASE)
 _REQUIRED = {
   "subject": ("Subject",),
   "filename": ("Filename", "File name"),
@@ -47,45 +51,16 @@ _OPTIONAL = {
 
 
 def parse(
-  manual_dir: pathlib.Path, config: str, sheet: pathlib.Path | None = None, crop: str = "auto"
+  manual_dir: pathlib.Path,
+  config: str,
+  sheet: pathlib.Path | None = None,
+  crop: str = "auto",
+  apex: pathlib.Path | None = None,
+  retimed: bool = False,
 ) -> tuple[list[Record], BuildReport]:
-  """Finds the micro-expressions of SAMM and repairs or refuses what is wrong with them.
-
-  Args:
-    manual_dir: holds the corpus as its owners distribute it, or is the tree itself.
-    config: name of the builder config, for the report.
-    sheet: the FACS sheet; None chooses the newest by the date in its name.
-    crop: "auto" (unless the tree is called cropped), "face" or "as_is".
-
-  Returns:
-    Records sorted by key, and the report so far (damaged images are refused when they are decoded).
-
-  Raises:
-    DataError: tree or sheet absent or unreadable, or a column of the sheet is missing.
-  """
-  manual_dir = tree.require_folder(manual_dir, EXPECTED)
-  report = BuildReport(DATASET, config, options={"crop": crop, "sheet": str(sheet or "newest")})
-  trees = tree.find_trees(manual_dir, _SUBJECT, _CLIP)
-  copy = annotate.choose_tree(trees, manual_dir, EXPECTED, report)
-  codes = sheet or annotate.choose_sheet(
-    tree.find_sheets(manual_dir, copy.root), _REQUIRED, manual_dir, EXPECTED, report
-  )
-  report.source["sheet"] = str(codes)
-  rows = annotate.keyed(
-    _micro(sheets.read_rows(codes, _REQUIRED, _OPTIONAL), report), _key, DATASET, report
-  )
-  folders = annotate.clip_folders(copy, lambda _, clip: _canonical(clip.name), DATASET, report)
-  cropping = annotate.cropping(crop, copy, report)
-  records = []
-  for key in annotate.matched(rows, folders, DATASET, report):
-    try:
-      frames, stray = list_frames(folders[key])
-      annotate.note_stray(folders[key], stray, report)
-      records.append(_record(key, rows[key], frames, cropping, report))
-    except FrameError as error:
-      report.refuse("/".join((DATASET, *key)), str(error))
-  annotate.close(records, copy, [codes], report)
-  return records, report
+  """Records and report of the SAMM in `manual_dir`, see `sheet_corpus.read` and `Options`."""
+  options = Options(sheet, crop, apex, retimed)
+  return sheet_corpus.read(CORPUS, manual_dir, config, options)
 
 
 def _micro(rows: list[sheets.Row], report: BuildReport) -> list[sheets.Row]:
@@ -96,7 +71,7 @@ def _micro(rows: list[sheets.Row], report: BuildReport) -> list[sheets.Row]:
   return micro
 
 
-def _key(row: sheets.Row) -> tuple[str, str]:
+def _row_key(row: sheets.Row) -> Key:
   # The file name begins with the subject, and unlike the subject's cell it is never a number.
   name = row.text("filename")
   subject = re.fullmatch(r"0*(\d{1,3})(?:\.0*)?", row.text("subject"))
@@ -108,47 +83,22 @@ def _key(row: sheets.Row) -> tuple[str, str]:
   return key
 
 
-def _canonical(clip: str) -> tuple[str, str]:
+def _canonical(clip: str) -> Key:
   subject, inducement, index = (int(part) for part in clip.split("_"))
   return f"{subject:03d}", f"{subject:03d}_{inducement}_{index}"
 
 
-def _record(
-  key: tuple[str, str],
-  row: sheets.Row,
-  frames: Mapping[int, pathlib.Path],
-  crop: bool,
-  report: BuildReport,
-) -> Record:
-  name = "/".join((DATASET, *key))
-  if not frames:
-    raise FrameError("its folder holds no frame")
-  emotion = annotate.emotion(row.text("emotion"), EMOTIONS)
-  onset = row.integer("onset")
-  if onset is None:
-    raise FrameError(f"its onset is {row.text('onset')!r}, not a frame number")
-  offset = _offset(name, row, onset, frames, report)
-  try:
-    objective_class = annotate.roman(row.text("objective_class"))
-  except ValueError:
-    objective_class = ""
-  return annotate.record(
-    key,
-    row,
-    frames,
-    (onset, offset),
-    report,
-    labels=annotate.Labels(emotion, objective_class),
-    fps=FPS,
-    crop=crop,
-  )
+def _clip_key(clip: tree.Clip) -> Key:
+  match = _JOINED.fullmatch(clip.name)
+  assert match is not None  # the tree was searched for such names
+  return _canonical(match[1])
 
 
 def _offset(
   name: str,
   row: sheets.Row,
   onset: int,
-  frames: Mapping[int, pathlib.Path],
+  frames: Mapping[int, Frame],
   report: BuildReport,
 ) -> int:
   """The offset; where it is "?" or contradicted, onset + Duration - 1.
@@ -175,3 +125,19 @@ def _offset(
     name, f"offset {written!r}", f"{rebuilt} = onset + Duration - 1 ({duration} frames)", why
   )
   return rebuilt
+
+
+CORPUS = sheet_corpus.SheetCorpus(
+  dataset=DATASET,
+  expected=EXPECTED,
+  fps=FPS,
+  emotions=EMOTIONS,
+  subject=_SUBJECT,
+  clip=_JOINED.pattern,
+  required=_REQUIRED,
+  optional=_OPTIONAL,
+  row_key=_row_key,
+  clip_key=_clip_key,
+  offset=_offset,
+  rows=_micro,
+)

@@ -45,9 +45,12 @@ class Builder(ClipBuilder):
     """Records and report of the corpus in `manual_dir`, without reading any pixel.
 
     Raises:
-      ConfigError: there is a coding sheet.
+      ConfigError: there is a coding sheet, or re-timed frames, whose span a sheet would say.
     """
-    if self.sheet is not None:
-      raise ConfigError("--sheet: SMIC is read from its tree alone. Leave the option out.")
-    config = self.builder_config
-    return parse.parse(pathlib.Path(manual_dir), config.name, config.camera, crop=self.crop)
+    options, config = self.options, self.builder_config
+    for option, given in (("--sheet", options.sheet), ("--retimed", options.retimed)):
+      if given:
+        raise ConfigError(f"{option}: SMIC is read from its tree alone. Leave the option out.")
+    return parse.parse(
+      pathlib.Path(manual_dir), config.name, config.camera, options.crop, options.apex
+    )

@@ -1,8 +1,9 @@
 """mer_jax audit: scores published logs again and looks for the numbers they claim.
 
-LOG is a log in the format of MEGC2019, a predictions.csv, or the workdir of a run. The clips are
-compared with those of the protocol, everything is scored by the official formulas and by those that
-papers are known to use instead, and every claimed number is looked for among them.
+LOG is a log in the format of MEGC2019, a table of predictions with named columns, printed lists of
+predictions and truths, a predictions.csv, or the workdir of a run. The clips are compared with
+those of the protocol (lists name none), everything is scored by the official formulas and by those
+that papers are known to use instead, and every claimed number is looked for among them.
 
 Exit codes: 0 all is as claimed; 8 the clips are not those of the protocol; 9 a claim that no
 formula gives; 10 a claim that only another formula gives than the one it names; the lowest that
@@ -39,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
     claimed=options.claimed,
     split=_split(options) if options.data_dir else None,
     pool=options.pool,
+    corpus=options.corpus,
   )
   print("\n\n".join(map(report.console, audits)))
   if options.workdir:
@@ -67,6 +69,9 @@ def parser() -> command_line.Parser:
     type=lambda text: text.split(","),
     default=[],
     help="prepared datasets, as casme2,samm; default: those of the composite",
+  )
+  add(
+    "--corpus", default="", help="of the clips, where a file does not name it: casme2, samm, smic"
   )
   add("--pool", action="store_true", help="the logs are parts of one submission")
   return built

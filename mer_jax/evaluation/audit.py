@@ -15,6 +15,7 @@ from mer_jax.evaluation import (
   audit_formulas,
   folds,
   megc_log,
+  prediction_tables,
   remarks,
 )
 from mer_jax.evaluation.audit_claims import Verdict
@@ -64,6 +65,7 @@ def audit(
   claimed: str = "",
   split: protocols.Split | None = None,
   pool: bool = False,
+  corpus: str = "",
 ) -> list[Audit]:
   """Audits logs.
 
@@ -73,6 +75,7 @@ def audit(
     claimed: numbers that are printed about each of the logs, see audit_claims.parse.
     split: that protocol carried out on the prepared corpora, to compare clip by clip.
     pool: whether the logs are parts of one submission, as one for each corpus.
+    corpus: of the clips, where a log or a table does not name it.
 
   Returns:
     One audit for each log, or one for all with `pool`.
@@ -86,7 +89,7 @@ def audit(
   if not paths:
     raise ConfigError("There is no log to audit; name one, or several.")
   claims = audit_claims.parse(claimed)
-  read = [(str(path), *_read(pathlib.Path(path), protocol, split)) for path in paths]
+  read = [(str(path), *_read(pathlib.Path(path), protocol, split, corpus)) for path in paths]
   if pool:
     if any(len(logs) > 1 for _, logs, _ in read):
       raise ConfigError("--pool takes logs of one seed each; these predictions have several.")
@@ -107,24 +110,15 @@ def _pooled_notes(read: Sequence[tuple[str, list[Log], list[str]]]) -> list[str]
 
 
 def _read(
-  path: pathlib.Path, protocol: str, split: protocols.Split | None
+  path: pathlib.Path, protocol: str, split: protocols.Split | None, corpus: str
 ) -> tuple[list[Log], list[str]]:
   """The log of every seed, and what has to be said about them."""
   path = path.expanduser()
   path = path / "predictions.csv" if path.is_dir() else path
   drawn = remarks.synthetic(path)
-  if not _is_csv(path):
-    if split is not None:
-      names = split.class_names
-    elif protocol in protocols.OFFICIAL:
-      names = _class_names(path, protocol)
-    else:
-      raise ConfigError(
-        f"A log has no names of its classes, and those of the protocol {protocol} depend on the"
-        " clips. Give --data_dir, or predictions.csv."
-      )
-    log = megc_log.read_megc_log(path, names)
-    return [log], [*([drawn] if drawn else []), *log.remarks]
+  if not _is_ours(path):
+    logs = _foreign(path, protocol, split, corpus)
+    return logs, [*([drawn] if drawn else []), *logs[0].remarks]
   predictions = read_csv(path)
   predicted = made(predictions)
   if not predicted.any():
@@ -140,23 +134,50 @@ def _read(
   return [megc_log.log_of(select(predictions, predictions.seed == seed)) for seed in seeds], notes
 
 
-def _is_csv(path: pathlib.Path) -> bool:
+def _foreign(
+  path: pathlib.Path, protocol: str, split: protocols.Split | None, corpus: str
+) -> list[Log]:
+  """The log of every seed of a file that is no predictions.csv."""
+  if split is not None:
+    names: Sequence[str] = split.class_names
+  elif protocol in protocols.OFFICIAL:
+    names = _class_names(path, protocol, corpus)
+  else:
+    raise ConfigError(
+      f"A log has no names of its classes, and those of the protocol {protocol} depend on the"
+      " clips. Give --data_dir, or predictions.csv."
+    )
+  return _foreign_with(path, names, corpus)
+
+
+def _foreign_with(path: pathlib.Path, names: Sequence[str], corpus: str) -> list[Log]:
+  table = prediction_tables.read_table(path, names, corpus)
+  if table is not None:
+    return [table[seed] for seed in sorted(table)]
+  lists = prediction_tables.read_lists(path, names, corpus)
+  return [lists or megc_log.read_megc_log(path, names, corpus)]
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+  """Whether the first line is that of a predictions.csv with probabilities."""
   try:
     with open(path, "rb") as file:
-      return file.read(16).removeprefix(b"\xef\xbb\xbf").startswith(b"seed,")
+      first = file.readline(65536).removeprefix(b"\xef\xbb\xbf")
   except (OSError, ValueError) as error:  # ValueError: a name that no file can have
     reason = getattr(error, "strerror", None) or error
     raise DataError(f"Cannot read the log {str(path)!r}: {reason}.") from error
+  # A damaged line of ours is named by its own reader.
+  return first.startswith(b"seed,") and (b",p_" in first or b",prediction" not in first)
 
 
-def _class_names(path: pathlib.Path, protocol: str) -> tuple[str, ...]:
+def _class_names(path: pathlib.Path, protocol: str, corpus: str) -> tuple[str, ...]:
   """The classes of a protocol, which for some depend on the corpus that the log begins with."""
   official = protocols.OFFICIAL[protocol]
   selections = {tuple(versions[0].counts) for versions in official.values()}
   if len(selections) == 1:
     return selections.pop()
   every = list(dict.fromkeys(name for names in sorted(selections) for name in names))
-  first = megc_log.read_megc_log(path, every).dataset[0]
+  first = _foreign_with(path, every, corpus)[0].dataset[0]
   if first not in official:
     raise DataError(f"{path}: " + unknown(f"corpus in {protocol}", str(first), official))
   return tuple(official[first][0].counts)
@@ -177,5 +198,8 @@ def _audit(
   verdicts = audit_claims.judge(claims, values)
   notes = [*notes, *audit_claims.remarks(verdicts)]
   drawn = completeness.SYNTHETIC_REMARK in notes
-  coverage = audit_coverage.examine(logs[0], protocol, split, drawn=drawn)
+  if logs[0].names_clips:
+    coverage = audit_coverage.examine(logs[0], protocol, split, drawn=drawn)
+  else:
+    coverage = Coverage((), ("They were not compared: the file names none.",))
   return Audit(name, tuple(logs), coverage, tuple(values), tuple(verdicts), tuple(notes))

@@ -18,6 +18,8 @@ from mer_jax.runtime import atomic
 _SEPARATORS = re.compile(r"[\s,;]+")
 _INDEX = re.compile(r"([0-9]{1,4})(?:\.0*)?")
 
+Line = tuple[str, str, str, int, int, int]  # dataset, subject, clip, label, prediction, number
+
 
 class Log(NamedTuple):
   """R lines of a log as they stand there: a clip may be missing, doubled or under another subject.
@@ -29,6 +31,7 @@ class Log(NamedTuple):
     line: int64 [R], the number of the line, from 1.
     class_names: the K names.
     remarks: what the reader had to make good.
+    names_clips: False where `clip` only counts, for lists of predictions name none.
   """
 
   dataset: np.ndarray
@@ -39,6 +42,7 @@ class Log(NamedTuple):
   line: np.ndarray
   class_names: tuple[str, ...]
   remarks: tuple[str, ...] = ()
+  names_clips: bool = True
 
 
 def write_megc_logs(folder: str | os.PathLike[str], predictions: Predictions) -> list[pathlib.Path]:
@@ -76,7 +80,9 @@ def write_megc_log(path: str | os.PathLike[str], predictions: Predictions) -> No
   atomic.write_text(path, "\n\n".join("\n".join(lines) for lines in blocks.values()) + "\n")
 
 
-def read_megc_log(path: str | os.PathLike[str], class_names: Sequence[str] = CLASS_NAMES) -> Log:
+def read_megc_log(
+  path: str | os.PathLike[str], class_names: Sequence[str] = CLASS_NAMES, corpus: str = ""
+) -> Log:
   """Reads a log in the format of MEGC2019, in the shapes in which such logs are found.
 
   A line of two words, "<dataset> <subject>", begins a fold; "<clip> <truth> <prediction>" is a
@@ -88,21 +94,23 @@ def read_megc_log(path: str | os.PathLike[str], class_names: Sequence[str] = CLA
   Args:
     path: the log.
     class_names: the K classes, by which names are understood and indices are checked.
+    corpus: of all clips, in a log whose folds are begun by the subject alone; "" for others.
 
   Raises:
     DataError: the file cannot be read, is no text, holds no clip, or a line (named) is neither of
       the two.
   """
   path = pathlib.Path(path)
-  lines = _lines(path)
-  rows: list[tuple[str, str, str, int, int, int]] = []
+  lines = text_lines(path)
+  rows: list[Line] = []
   headers: dict[tuple[str, str], int] = {}
   remarks: list[str] = []
   fold: tuple[str, str] | None = None
+  corpus = megc_names.dataset(corpus) or corpus
   for number, text in enumerate(lines, 1):
     words = [word for word in _SEPARATORS.split(text) if word]
     try:
-      if (header := _header(words)) is not None:
+      if (header := _header(words, corpus)) is not None:
         fold = header
         if (first := headers.setdefault(fold, number)) != number:
           remarks.append(f"line {number}: {' '.join(fold)} began in line {first} already.")
@@ -118,7 +126,7 @@ def read_megc_log(path: str | os.PathLike[str], class_names: Sequence[str] = CLA
       " '<clip> <truth> <prediction>'."
     )
   remarks += _empty_folds(headers, rows)
-  return _log(rows, tuple(class_names), remarks)
+  return log_of_lines(rows, class_names, remarks)
 
 
 def log_of(predictions: Predictions) -> Log:
@@ -142,9 +150,10 @@ def pooled(logs: Sequence[Log]) -> Log:
   if len({log.class_names for log in logs}) > 1:
     raise DataError("The logs have different classes, so they are not parts of one submission.")
   return Log(
-    **{f: np.concatenate([getattr(log, f) for log in logs]) for f in Log._fields[:6]},
+    *(np.concatenate(arrays) for arrays in zip(*(log[:6] for log in logs), strict=True)),
     class_names=logs[0].class_names,
     remarks=tuple(remark for log in logs for remark in log.remarks),
+    names_clips=all(log.names_clips for log in logs),
   )
 
 
@@ -152,7 +161,12 @@ def _word(name: str) -> str:
   return _SEPARATORS.sub("_", str(name).strip()) or "_"
 
 
-def _lines(path: pathlib.Path) -> list[str]:
+def text_lines(path: pathlib.Path) -> list[str]:
+  """The lines of a text file in UTF-8 or UTF-16.
+
+  Raises:
+    DataError: it cannot be read, or is no text.
+  """
   try:
     data = path.read_bytes()
   except OSError as error:
@@ -172,8 +186,16 @@ def _lines(path: pathlib.Path) -> list[str]:
   return re.split(r"\r\n|\n|\r", text)
 
 
-def _header(words: list[str]) -> tuple[str, str] | None:
+def _header(words: list[str], corpus: str) -> tuple[str, str] | None:
   """(dataset, subject) of a line that begins a fold; None for every other."""
+  alone = "".join(words)
+  if corpus and len(words) in (1, 2) and megc_names.is_subject_name(alone):
+    return corpus, megc_names.subject(corpus, alone)
+  if len(words) == 1 and megc_names.is_subject_name(alone):
+    raise ValueError(
+      f"{alone!r} alone; expected '<dataset> <subject>'. If all clips are of one corpus, name it"
+      " with --corpus"
+    )
   # "CASME II sub01" has as many words as a clip, "CASME II sub 01" one more.
   for cut in range(len(words) - 1, 0, -1):
     known = megc_names.dataset("".join(words[:cut]))
@@ -193,7 +215,7 @@ def _clip(
   expected = "'<dataset> <subject>' or '<clip> <truth> <prediction>'"
   if len(words) != 3:
     raise ValueError(f"{len(words)} words; expected {expected}")
-  label, prediction = (_class(word, class_names) for word in words[1:])
+  label, prediction = (class_of(word, class_names) for word in words[1:])
   if fold is None:
     raise ValueError("a clip before any line '<dataset> <subject>' that says whose it is")
   name = megc_names.clip(fold[0], words[0])
@@ -202,7 +224,12 @@ def _clip(
   return *fold, clip, label, prediction
 
 
-def _class(word: str, class_names: Sequence[str]) -> int:
+def class_of(word: str, class_names: Sequence[str]) -> int:
+  """The index of a class given by name or index.
+
+  Raises:
+    ValueError: it is unknown.
+  """
   names = [name.casefold() for name in class_names]
   match = _INDEX.fullmatch(word)
   if word.casefold() in names:
@@ -213,9 +240,7 @@ def _class(word: str, class_names: Sequence[str]) -> int:
   raise ValueError(f"the class {word!r} is unknown; expected one of {known}")
 
 
-def _empty_folds(
-  headers: dict[tuple[str, str], int], rows: Sequence[tuple[str, str, str, int, int, int]]
-) -> list[str]:
+def _empty_folds(headers: dict[tuple[str, str], int], rows: Sequence[Line]) -> list[str]:
   predicted = {row[:2] for row in rows}
   return [
     f"line {line}: {' '.join(fold)} has no clip."
@@ -224,11 +249,10 @@ def _empty_folds(
   ]
 
 
-def _log(
-  rows: Sequence[tuple[str, str, str, int, int, int]],
-  class_names: tuple[str, ...],
-  remarks: Sequence[str],
+def log_of_lines(
+  rows: Sequence[Line], class_names: Sequence[str], remarks: Sequence[str] = ()
 ) -> Log:
+  """The Log of at least one line."""
   dataset, subject, clip, label, prediction, line = zip(*rows, strict=True)
   return Log(
     dataset=np.array(dataset, np.str_),
@@ -237,6 +261,6 @@ def _log(
     label=np.array(label, np.int64),
     prediction=np.array(prediction, np.int64),
     line=np.array(line, np.int64),
-    class_names=class_names,
+    class_names=tuple(class_names),
     remarks=tuple(remarks),
   )

@@ -60,6 +60,11 @@ def clip(dataset: str, text: str) -> Name:
   return Name(text, known=dataset not in _FORMS)
 
 
+def is_subject_name(text: str) -> bool:
+  """Whether `text` is formed like a subject of any corpus: "sub01", "006", "subject1"."""
+  return _SUBJECT.fullmatch(text) is not None
+
+
 def is_subject(dataset: str, name: str) -> bool:
   """Whether `name` is formed like the subjects of a corpus of MEGC2019; True of other corpora."""
   match = _SUBJECT.fullmatch(name)

@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib.util
 import pathlib
+import re
 import sys
 import types
 from collections.abc import Sequence
@@ -111,9 +112,44 @@ def override(config: config_dict.ConfigDict, assignments: Sequence[str]) -> None
   except flags.Error as error:
     raise ConfigError(f"{error}") from error
   except (AttributeError, KeyError, TypeError, ValueError) as error:
-    raise ConfigError(f"The config cannot be used: {_plain(error)}") from error
+    unknown = _unknown_field(config, assignments)
+    raise ConfigError(unknown or f"The config cannot be used: {_plain(error)}") from error
   if rest:
     raise ConfigError(f"Unexpected arguments {rest}; overrides begin with --config.")
+
+
+def _unknown_field(config: config_dict.ConfigDict, assignments: Sequence[str]) -> str:
+  """What to say of the first field that does not exist; "" where all do."""
+  for text in assignments:
+    dotted = re.split(r"[=\[]", text.removeprefix("--config."))[0]
+    section, parts = config, dotted.split(".")
+    for at, part in enumerate(parts):
+      where = ".".join(["config", *parts[:at]])
+      if not isinstance(section, config_dict.ConfigDict):
+        return f"{where} is a value ({section!r}); it has no field {part!r}."
+      if part not in section:
+        beside = f"{where} has: {', '.join(sorted(section))}."
+        near = _nearest(config, dotted)
+        return f"There is no config.{dotted}{f': {part} {near}' if near else '. '}{beside}"
+      section = section[part]
+  return ""
+
+
+def _nearest(config: config_dict.ConfigDict, dotted: str) -> str:
+  """'Did you mean "epochs" (config.training.epochs)? ', or "" where nothing is near."""
+  fields = [line.split("=")[0].removeprefix("--config.") for line in as_text(config)]
+  leaves: dict[str, list[str]] = {}
+  for field in fields:
+    leaves.setdefault(field.split(".")[-1], []).append(field)
+  last = dotted.split(".")[-1]
+  near = leaves.get(last, []) if len(leaves.get(last, [])) == 1 else []
+  # "lr" stands for learning_rate; where several sections have it, the optimizer's is meant.
+  short = [leaf for leaf in leaves if "".join(word[:1] for word in leaf.split("_")) == last]
+  meant = [field for leaf in short for field in leaves[leaf]]
+  near = near + sorted(meant, key=lambda field: not field.startswith("optimizer."))
+  near += difflib.get_close_matches(dotted, fields, n=1, cutoff=0.75)
+  near += [leaves[leaf][0] for leaf in difflib.get_close_matches(last, leaves, n=1)]
+  return f'Did you mean "{near[0].split(".")[-1]}" (config.{near[0]})? ' if near else ""
 
 
 def _add_options(config: config_dict.ConfigDict, assignments: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Dry run: several configs tried on a single clip each, before the first of them runs for hours."""
 
-import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -30,8 +29,8 @@ def check(named: Iterable[tuple[str, config_dict.ConfigDict]]) -> list[str]:
   loaded: dict[str, _Loaded] = {}
   remarks: dict[str, None] = {}
   for name, config in named:
-    key = json.dumps([config.data.to_dict(), config.protocol.to_dict()])
     try:
+      key = data.key(config)
       if key not in loaded:
         split = data.load_split(config)
         first = split.clips.select(np.arange(1))

@@ -174,7 +174,7 @@ def _with_splits(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Split]]:
   for cell in cells:
     if cell.dataset != dataset:
       loaded, dataset = {}, cell.dataset
-    key = json.dumps([cell.config.data.to_dict(), cell.config.protocol.to_dict()])
+    key = data.key(cell.config)
     if key not in loaded:
       loaded[key] = data.spot_apexes(cell.config, data.load_split(cell.config))
     yield cell, loaded[key]

@@ -79,12 +79,15 @@ def trainer(
     )
   read, weights = start.features(config, arrays) or ([arrays], "")
   draws = machine.options.get("balance") == "oversample"
+  learnt = ~split.held_out.any(axis=0)
+  # The training part of a fixed split has predictions too, which are dropped with its clips.
+  held_out = np.vstack([split.held_out, learnt]) if learnt.any() else split.held_out
 
   @functools.cache
   def probabilities(seed: int, part: int) -> np.ndarray:
     own = svm.Machine(**machine.options, seed=seed)
     classes = len(split.class_names)
-    return svm.loso(read[part], split.labels, split.held_out, classes, own).probabilities
+    return svm.loso(read[part], split.labels, held_out, classes, own).probabilities
 
   def train() -> np.ndarray:
     return np.stack([probabilities(seed if draws else 0, seed % len(read)) for seed in seeds])

@@ -14,7 +14,7 @@ from ml_collections import config_dict
 import mer_jax
 from mer_jax import evaluation, inputs, protocols
 from mer_jax import report as reports
-from mer_jax.errors import DataError, TrainingError
+from mer_jax.errors import ConfigError, DataError, TrainingError
 from mer_jax.evaluation import remarks
 from mer_jax.evaluation.predictions import order, select
 from mer_jax.experiment import (
@@ -84,10 +84,13 @@ def _run(
   known = start.remarks(config, provenance.subjects_of(split.clips))
   split = split._replace(remarks=(*known, *split.remarks))
   fingerprint = data.fingerprint(split)
-  if distributed.on_main(is_finished, path, config, split):
+  scored = protocols.tested(split)
+  if scored is not split and config.selection.name == LEAKY:
+    raise ConfigError("config.selection.name=leaky_test_best needs folds, not a fixed split.")
+  if distributed.on_main(is_finished, path, config, scored):
     distributed.on_main(workdir.check_data, path, fingerprint)
     distributed.on_main(workdir.remove_abandoned, path)
-    summaries = distributed.on_main(_report_again, path, config, split, emit)
+    summaries = distributed.on_main(_report_again, path, config, scored, emit)
   else:
     summaries = _train(config, path, split, fingerprint, emit)
   _check_no_gap(summaries)
@@ -120,10 +123,11 @@ def _train(
     distributed.on_main(fold_models.write_facts, path, config, split, arrays, architecture)
   emit(reports.announcement(config.to_dict(), split, arrays, training.about, training.devices))
 
-  predicted = training.train(path)
+  predicted, held = training.train(path), split.held_out.any(axis=0)
+  scored = protocols.tested(split)
   return {
     result.name: distributed.on_main(
-      write_results, path / result.name, config, split, by_clip, emit
+      write_results, path / result.name, config, scored, by_clip[:, held], emit
     )
     for result, by_clip in zip(results, predicted, strict=True)
   }

@@ -28,7 +28,7 @@ from mer_jax.runtime.progress import progress
 SIDE = 100
 
 
-@declares(reads=(GRAY,), gives=("features",))
+@declares(reads=(GRAY,), gives=("features",), needs_motion=True)
 def bi_woof(
   clips: Clips,
   cache: Cache = NO_CACHE,

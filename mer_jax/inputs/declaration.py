@@ -23,16 +23,22 @@ class Declaration(NamedTuple):
     gives: names of the arrays that it returns, in their order.
     options: names of its options.
     uses_cache: whether it takes a `Cache`.
+    needs_motion: whether clips of one frame mean nothing to it.
   """
 
   reads: tuple[str, ...]
   gives: tuple[str, ...]
   options: tuple[str, ...]
   uses_cache: bool
+  needs_motion: bool = False
 
 
 def declares(
-  *, reads: Sequence[str], gives: Sequence[str], passes_on: Callable[..., Any] | None = None
+  *,
+  reads: Sequence[str],
+  gives: Sequence[str],
+  passes_on: Callable[..., Any] | None = None,
+  needs_motion: bool = False,
 ) -> Callable[[Callable[Parameters, Arrays]], Callable[Parameters, Arrays]]:
   """Decorates an input, a function of Clips and keyword options, with its `Declaration`.
 
@@ -41,6 +47,7 @@ def declares(
     gives: names of the arrays that it returns.
     passes_on: what takes the keywords that the input accepts as `**options` and hands on: another
       input, or a NamedTuple of options.
+    needs_motion: whether it measures what changes between the frames of a clip.
 
   Raises:
     ConfigError: (the decorated input) the clips hold channels that it does not read.
@@ -68,7 +75,7 @@ def declares(
     setattr(  # noqa: B010
       checked,
       "declaration",
-      Declaration(tuple(reads), tuple(gives), tuple(options), "cache" in parameters),
+      Declaration(tuple(reads), tuple(gives), tuple(options), "cache" in parameters, needs_motion),
     )
     return checked
 

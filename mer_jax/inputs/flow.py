@@ -40,7 +40,7 @@ class FlowOptions(NamedTuple):
   allow_small: bool = False
 
 
-@declares(reads=(GRAY,), gives=("image",))
+@declares(reads=(GRAY,), gives=("image",), needs_motion=True)
 def flow(
   clips: Clips,
   cache: Cache = NO_CACHE,

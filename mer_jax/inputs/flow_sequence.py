@@ -20,7 +20,7 @@ from mer_jax.inputs.relative import NORMALISATIONS, relative
 from mer_jax.runtime.progress import progress
 
 
-@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=FlowOptions)
+@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=FlowOptions, needs_motion=True)
 def flow_sequence(
   clips: Clips,
   *,

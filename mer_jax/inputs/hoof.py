@@ -29,7 +29,7 @@ from mer_jax.inputs.threads import on_all_cores
 from mer_jax.runtime.progress import progress
 
 
-@declares(reads=(GRAY,), gives=("features",), passes_on=FlowOptions)
+@declares(reads=(GRAY,), gives=("features",), passes_on=FlowOptions, needs_motion=True)
 def hoof(
   clips: Clips,
   cache: Cache = NO_CACHE,

@@ -44,7 +44,7 @@ class Patterns(NamedTuple):
   mapping: str = "faithful"
 
 
-@declares(reads=(GRAY,), gives=("features",), passes_on=Patterns)
+@declares(reads=(GRAY,), gives=("features",), passes_on=Patterns, needs_motion=True)
 def lbp_top(
   clips: Clips,
   cache: Cache = NO_CACHE,

@@ -11,7 +11,7 @@ from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.resize import resized
 
 
-@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=padded_frames)
+@declares(reads=(GRAY,), gives=("frames", "mask"), passes_on=padded_frames, needs_motion=True)
 def onset_difference(
   clips: Clips,
   *,

@@ -17,7 +17,7 @@ from mer_jax.inputs.optical_flow import between
 from mer_jax.runtime.progress import progress
 
 
-@declares(reads=(GRAY,), gives=("motion",))
+@declares(reads=(GRAY,), gives=("motion",), needs_motion=True)
 def pooled_flow(
   clips: Clips,
   cache: Cache = NO_CACHE,
@@ -62,7 +62,7 @@ def pooled_flow(
   )
 
 
-@declares(reads=(GRAY,), gives=("image", "motion"))
+@declares(reads=(GRAY,), gives=("image", "motion"), needs_motion=True)
 def apex_and_pooled_flow(
   clips: Clips,
   cache: Cache = NO_CACHE,

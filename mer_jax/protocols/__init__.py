@@ -11,6 +11,7 @@ from mer_jax.protocols.megc2018 import MEGC2018, megc2018
 from mer_jax.protocols.megc2019 import megc2019
 from mer_jax.protocols.native import native
 from mer_jax.protocols.split import Split
+from mer_jax.protocols.split import tested as tested
 from mer_jax.protocols.three_class import three_class
 
 PROTOCOLS: dict[str, Callable[..., Split]] = {

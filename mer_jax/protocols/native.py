@@ -9,7 +9,8 @@ from mer_jax import checks, errors
 from mer_jax.clips import Clips
 from mer_jax.protocols import completeness
 from mer_jax.protocols.megc2019_labels import CLASS_NAMES, megc2019_labels
-from mer_jax.protocols.split import LEFT_OUT, Split, leave_one_subject_out
+from mer_jax.protocols.own_folds import divide
+from mer_jax.protocols.split import LEFT_OUT, Split
 
 _CASME2_2014 = {
   "others": 99,
@@ -49,20 +50,28 @@ SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
 }
 
 
-def native(clips: Clips, *, minimum: int = 10, allow_incomplete: bool = False) -> Split:
+def native(
+  clips: Clips,
+  *,
+  minimum: int = 10,
+  held_out: str = "subject",
+  folds: int = 0,
+  allow_incomplete: bool = False,
+) -> Split:
   """Splits the clips of one corpus by its own emotions.
 
   Args:
     clips: Clips [N] of one corpus.
     minimum: emotions with fewer clips take no part. 10 gives the sets most papers report: five
       classes of CASME II (246 or 247 clips), five of SAMM (136), three of SMIC.
+    held_out, folds: see `own_folds.divide`.
     allow_incomplete: go on, with a remark, where the clips are not the complete corpus.
 
   Returns:
     Split with the remaining emotions as classes, in alphabetical order.
 
   Raises:
-    ConfigError: `minimum` is not a whole number of at least 1.
+    ConfigError: `minimum` is not a whole number of at least 1, or see `own_folds.divide`.
     ProtocolError: several corpora, an incomplete one, one subject, or fewer than two classes.
   """
   checks.check_at_least("minimum", minimum, 1)
@@ -81,7 +90,7 @@ def native(clips: Clips, *, minimum: int = 10, allow_incomplete: bool = False) -
     )
   label_of = {emotion: label for label, emotion in enumerate(class_names)}
   labels = np.array([label_of.get(e, LEFT_OUT) for e in clips.emotion.tolist()], np.int32)
-  return leave_one_subject_out(clips, labels, class_names, remarks)
+  return divide(clips, labels, class_names, remarks, held_out=held_out, folds=folds)
 
 
 def _completeness(dataset: str, clips: Clips, allow_incomplete: bool) -> list[str]:

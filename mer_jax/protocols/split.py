@@ -11,6 +11,8 @@ from mer_jax.clips import Clips
 LEFT_OUT = -1  # the label of a clip that takes no part
 # What a fold holds out: every clip of one subject, or every clip of one corpus.
 HELD_OUT = ("subject", "dataset")
+# The parts of a fixed split; clips of the first are learnt from and never held out.
+TRAIN, TEST = "train", "test"
 
 
 class Split(NamedTuple):
@@ -20,7 +22,8 @@ class Split(NamedTuple):
     clips: Clips [N], sorted by (dataset, subject, clip).
     labels: int32 [N] in 0..K-1.
     class_names: K names; label k is class_names[k].
-    held_out: bool [F, N], True where fold f holds out clip n; one True in each column.
+    held_out: bool [F, N], True where fold f holds out clip n; one True in each column, or none for
+      clips of a fixed split that are only learnt from.
     fold_names: F names, "casme2/sub01", or "casme2" where a corpus is held out; sorted.
     remarks: sentences that a report of this experiment must show.
   """
@@ -33,11 +36,28 @@ class Split(NamedTuple):
   remarks: tuple[str, ...]
 
 
+def tested(split: Split) -> Split:
+  """The clips that a fold holds out: all of them, but for the training part of a fixed split."""
+  held = split.held_out.any(axis=0)
+  if held.all():
+    return split
+  return split._replace(
+    clips=split.clips.select(np.flatnonzero(held)),
+    labels=split.labels[held],
+    held_out=split.held_out[:, held],
+  )
+
+
 def leave_one_subject_out(
-  clips: Clips, labels: np.ndarray, class_names: Sequence[str], remarks: Sequence[str]
+  clips: Clips,
+  labels: np.ndarray,
+  class_names: Sequence[str],
+  remarks: Sequence[str],
+  *,
+  fewest: int = 2,
 ) -> Split:
   """`leave_one_out` of "subject"."""
-  return leave_one_out("subject", clips, labels, class_names, remarks)
+  return leave_one_out("subject", clips, labels, class_names, remarks, fewest=fewest)
 
 
 def leave_one_dataset_out(
@@ -53,6 +73,8 @@ def leave_one_out(
   labels: np.ndarray,
   class_names: Sequence[str],
   remarks: Sequence[str],
+  *,
+  fewest: int = 2,
 ) -> Split:
   """Drops the clips without a label, sorts the others, and holds each subject or corpus out once.
 
@@ -64,10 +86,11 @@ def leave_one_out(
     labels: int32 [N], `LEFT_OUT` for clips that take no part.
     class_names: K names.
     remarks: what the report must show; what is special about the folds may be added.
+    fewest: folds that there must be; 1 where others take their place.
 
   Raises:
     ConfigError: `held_out` is something else.
-    ProtocolError: no clip, a class without a clip, or fewer than two folds.
+    ProtocolError: no clip, a class without a clip, or too few folds.
   """
   checks.check_choice("held_out", held_out, HELD_OUT)
   order = np.lexsort((clips.clip, clips.subject, clips.dataset))
@@ -76,7 +99,7 @@ def leave_one_out(
     clips, labels = clips.select(order), labels[order]
   _check_classes(labels, class_names)
   owners, held = folds(held_out, clips)
-  if len(held) < 2:
+  if len(held) < fewest:
     raise errors.ProtocolError(
       f"Leave-one-{held_out}-out needs at least two {held_out}s; all {len(clips)} clips that take"
       f" part are of {owners[0]}. Prepare more {held_out}s."

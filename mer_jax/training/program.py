@@ -202,10 +202,10 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 
   Args:
     probabilities: what Program.predict returned, cut to the F folds of one setting.
-    held_out: bool [F, N]; every clip is held out by exactly one fold.
+    held_out: bool [F, N]; a clip is held out by one fold, or by none: its probabilities are NaN.
   """
   seeds, _, _, classes = probabilities.shape
-  out = np.empty((seeds, held_out.shape[1], classes), np.float32)
+  out = np.full((seeds, held_out.shape[1], classes), np.nan, np.float32)
   for f, holds in enumerate(held_out):
     clips = np.flatnonzero(holds)
     out[:, clips] = probabilities[:, f, : len(clips)]

@@ -106,7 +106,7 @@ def test_only_trees_called_crop_are_cropped(tmp_path, tree, crop):
   assert {record.crop for record in records} == {crop}
 
 
-@pytest.mark.parametrize("column", ["Subject", "Filename", "Onset Frame", "Estimated Emotion"])
+@pytest.mark.parametrize("column", ["Subject", "Filename", "Onset Frame"])
 def test_renamed_column(tmp_path, column):
   header = tuple(name.upper() + "_2" if name == column else name for name in SAMM_HEADER)
   workbook(

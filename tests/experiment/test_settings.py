@@ -7,7 +7,7 @@ import pytest
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import corpora, settings
+from mer_jax.experiment import config_files, corpora, settings
 
 CONFIGS = sorted(
   path.stem
@@ -85,3 +85,21 @@ def test_where_and_how_do_not_change_what_a_run_is():
 def test_options_are_all_fields_but_the_name():
   section = config_dict.ConfigDict({"name": "x", "size": 3})
   assert settings.options(section) == {"size": 3}
+
+
+@pytest.mark.parametrize(
+  ("assignment", "near"),
+  [
+    ("training.lr=0.1", "config.optimizer.learning_rate"),
+    ("epochs=3", "config.training.epochs"),
+    ("training.epoch=3", "config.training.epochs"),
+    ("optimiser.name=adam", "config.optimizer.name"),
+  ],
+)
+def test_an_unknown_field_of_the_command_line_is_answered_with_the_nearest(assignment, near):
+  with pytest.raises(ConfigError, match=r"There is no config\.") as error:
+    config_files.override(settings.default(), [f"--config.{assignment}"])
+  assert f"({near})?" in str(error.value)
+  section = "training" if assignment.startswith("training") else ""
+  listed = settings.default()[section] if section else settings.default()
+  assert ", ".join(sorted(listed)) in str(error.value)
