@@ -115,9 +115,11 @@ def _read(
     except FrameError as error:
       remarks.append(f"video {folder.name} left out: {error}")
       continue
-    numbers = tuple(numbered)
+    # A folder of frames alone: the frames of a video file would be read one after another.
+    images = {n: frame for n, frame in numbered.items() if isinstance(frame, pathlib.Path)}
+    numbers = tuple(images)
     coded = tuple(_located([row for row in rows if row.video == key], numbers, remarks))
-    videos.append(LongVideo(key[0], folder.name, numbers, tuple(numbered.values()), coded))
+    videos.append(LongVideo(key[0], folder.name, numbers, tuple(images.values()), coded))
   absent = sorted({row.video for row in rows} - present)
   remarks += [f"video {'_'.join(video)} is coded and has no frames" for video in absent]
   if not videos:

@@ -14,7 +14,6 @@ from mer_jax.errors import DataError
 from mer_jax.runtime.progress import progress
 
 DATASET = "own"
-_ABSENT = "absent"
 _HEADERS = {"clip": ("clip", "folder", "path")}
 _FURTHER = {
   name: (name, f"{name} frame", f"{name}frame") for name in ("onset", "apex", "offset", "subject")
@@ -70,7 +69,7 @@ def read(
     for folder in _clip_folders(root)
     if (record := _record(folder, key_frames, crop, report)) is not None
   ]
-  names = {pathlib.PurePath(record.frames[0]).parent.name for record in records}
+  names = {record.clip for record in records}
   for name in sorted({*key_frames} - {"", *names}):
     report.refuse(f"{DATASET}/{name}", "key frames are given, but there is no such clip folder")
   boxes = face_crop.boxes(records, report)
@@ -138,9 +137,7 @@ def _record(
       raise frames.FrameError("none of its images has a number in its name")
     onset = min(files) if given.onset is None else given.onset
     offset = max(files) if given.offset is None else given.offset
-    cut = span.cut(name, files, onset, offset, given.apex, _ABSENT, report)
-    # An apex that nobody gave is no fault to report: it will be spotted.
-    report.repaired = [r for r in report.repaired if r["what"] != f"apex {_ABSENT}"]
+    cut = span.cut(name, files, onset, offset, given.apex, None, report)
   except frames.FrameError as error:
     report.refuse(name, str(error))
     return None

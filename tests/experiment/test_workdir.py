@@ -12,7 +12,10 @@ from mer_jax.runtime import locks
 DATA = "a" * 64
 
 
-SOURCES = {"mer_jax/training/fold.py:train_step": "0123", "mer_jax/clips.py:Clips": "4567"}
+SOURCES = {
+  "mer_jax/training/fold.py:train_step": "0123",
+  "mer_jax/clips/structure.py:Clips": "4567",
+}
 
 
 def begin(path, config, data=DATA, devices=("cpu:0",), sources=SOURCES):
@@ -95,7 +98,7 @@ def test_other_code_is_refused_with_the_definitions_and_a_way_on(tmp_path, monke
     workdir.check_sources(tmp_path / "run", changed, allowed=False)
   message = str(refused.value)
   assert "mer_jax/training/fold.py:train_step (changed)" in message
-  assert "mer_jax/clips.py:Clips (not reached any more)" in message
+  assert "mer_jax/clips/structure.py:Clips (not reached any more)" in message
   assert "models/new.py" not in message
   assert "git checkout abc" in message
   assert "--config.checkpoint.allow_changed_code=True" in message
