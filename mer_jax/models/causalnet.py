@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax.errors import ConfigError
-from mer_jax.models import layers
 from mer_jax.models.htnet import CENTRES
 from mer_jax.models.layers import pytorch, transformer
 

@@ -81,8 +81,8 @@ def test_what_does_not_fit_says_so(name, size, options, message):
 
 def test_causalnet_needs_four_maps():
   model = models.build("causalnet", 3, {})
+  frames = {"frames": jnp.zeros((1, 3, 28, 28, 3))}
   with pytest.raises(ConfigError, match=r"4 maps of a clip; these have 3.*num_frames=4"):
-    frames = {"frames": jnp.zeros((1, 3, 28, 28, 3))}
     jax.eval_shape(partial(model.init, train=False), jax.random.key(0), frames, jnp.ones(1))
 
 

@@ -35,8 +35,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "causalnet": (
     "causalnet",
     {
-      **{"patch": 4, "width": 8, "heads": 2, "repeats": (1,), "features": 4},
-      **{"cross_heads": 2, "cross_repeats": 1},
+      "patch": 4,
+      "width": 8,
+      "heads": 2,
+      "repeats": (1,),
+      "features": 4,
+      "cross_heads": 2,
+      "cross_repeats": 1,
     },
     "frames",
   ),
