@@ -1,8 +1,8 @@
 """Off-TANet on one optical-flow image per clip, onset to apex, leave-one-subject-out.
 
 Paper: Zhang, Liu, Zhao, Zuo, Zhou, Tao, "Off-TANet: A Lightweight Neural Micro-expression
-  Recognizer with Optical Flow Features and Integrated Attention Mechanism", PRICAI 2021; layers and solver as
-  in the authors' code.
+  Recognizer with Optical Flow Features and Integrated Attention Mechanism", PRICAI 2021;
+  layers and solver as in the authors' code.
 Command: mer_jax train --config=off_tanet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 Not as theirs: maps of 56 pixels, which published ones of 28 are enlarged to, instead of 112:

@@ -31,7 +31,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "rcn": ("rcn", {"channels": 4, "parts": 2}, "image"),
   "dual_inception": ("dual_inception", {"channels": (2,), "features": 4}, "image"),
   "off_tanet": ("off_tanet", {"channels": (2, 2, 4, 2), "heads": 2, "features": 4}, "image"),
-  "htnet": ("htnet", {"patch": 3, "width": 4, "heads": 2, "repeats": (1, 1)}, "image"),
+  "htnet": ("htnet", {"patch": 6, "width": 4, "heads": 2, "repeats": (1,)}, "image"),
   "causalnet": (
     "causalnet",
     {
