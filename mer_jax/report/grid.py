@@ -1,17 +1,16 @@
 """The page of a grid: scores of systems and corpora, published ones in columns of their own."""
 
-import csv
-import io
 import json
 import os
 import pathlib
 import urllib.parse
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mer_jax.report import grid_figure, ranges, score_table
 from mer_jax.report.grid_columns import Column, columns
 from mer_jax.report.grid_latex import tabular
+from mer_jax.report.grid_results import Result, as_csv, record
 from mer_jax.report.published import Number, Published
 from mer_jax.report.templates import Figure, template
 from mer_jax.runtime import atomic
@@ -25,25 +24,6 @@ DATASETS = {
   "megc2019_maps": "MEGC2019, maps",
 }
 TIMES = "Times include what a system computed from the clips first; later ones share that."
-
-
-class Result(NamedTuple):
-  """A system on a corpus.
-
-  Attributes:
-    folder: workdir of the run.
-    summary: what `evaluation.summarise` returned; None where there is no result.
-    seconds: that it took, over all sittings; None where it is not known.
-    reason: why there is no result, or a gap in it; "" in a complete run.
-    leaky: as `summary`, of the epochs that the held-out clips would choose; None where the run did
-      not look at that.
-  """
-
-  folder: pathlib.Path
-  summary: dict[str, Any] | None
-  seconds: float | None
-  reason: str = ""
-  leaky: dict[str, Any] | None = None
 
 
 class Results:
@@ -128,7 +108,7 @@ class Results:
     page = self._folder / "results.html"
     picture = Figure(grid_figure.draw(self._panels(), self._level(), self._score()), self._alt())
     atomic.write_bytes(self._folder / "figures" / "results.png", picture.png)
-    atomic.write_text(self._folder / "results.csv", self._csv())
+    atomic.write_text(self._folder / "results.csv", as_csv(self._records()))
     content = {
       "source_of_published": self._published.source if self._published else None,
       "remarks": self._remarks,
@@ -222,52 +202,11 @@ class Results:
 
   def _records(self) -> list[dict[str, Any]]:
     return [
-      self._record(system, dataset, self._results[system, dataset])
-      for system in self._systems
-      for dataset in self._datasets
-      if (system, dataset) in self._results
+      record(self._folder, key, self._label(key[0]), self._results[key], number, self._score())
+      for key in ((s, d) for s in self._systems for d in self._datasets)
+      if key in self._results
+      for number in [self._number(*key)]
     ]
-
-  def _record(self, system: str, dataset: str, result: Result) -> dict[str, Any]:
-    label, setting = self._label(system)
-    printed, summary = self._number(system, dataset), result.summary
-    pooled = summary["pooled"] if summary else {}
-    std, (low, high) = pooled.get("std") or {}, score_table.ends(pooled)
-    parts = {"": pooled, "_std": std, "_low": low, "_high": high}
-    return {
-      "system": system,
-      "label": label,
-      "setting": setting,
-      "dataset": dataset,
-      "clips": pooled.get("clips"),
-      "clips_missing": sum(pooled["clips_missing"].values()) if summary else None,
-      "seeds": len(summary["seeds_scored"]) if summary else 0,
-      **{
-        f"{key}{end}": part.get(key)
-        for key in ("accuracy", "uf1", "uar")
-        for end, part in parts.items()
-      },
-      "fold_mean_accuracy": summary["fold_mean"]["absent_as_0"]["accuracy"] if summary else None,
-      "majority_accuracy": summary["majority"]["accuracy"] if summary else None,
-      "majority_uf1": summary["majority"]["uf1"] if summary else None,
-      **({"leaky_test_best_uf1": result.leaky["pooled"]["uf1"]} if result.leaky else {}),
-      f"published_{self._score()}": printed.value if printed else None,
-      "published_clips": printed.clips if printed else None,
-      "published_correct": printed.correct if printed else None,
-      "seconds": result.seconds,
-      "folder": result.folder.relative_to(self._folder).as_posix(),
-      "gap": result.reason or (score_table.gap(summary) if summary else None) or "",
-    }
-
-  def _csv(self) -> str:
-    text = io.StringIO()
-    records = self._records()
-    # Those of a leaky choice are in some records only.
-    names = list(dict.fromkeys(name for record in records for name in record))
-    writer = csv.DictWriter(text, names, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
 
   def _html(self, picture: Figure) -> str:
     rows = []

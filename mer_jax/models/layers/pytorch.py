@@ -30,14 +30,14 @@ def conv(
   `implementation` is one of convolution.IMPLEMENTATIONS; further keywords are those of nn.Conv.
   """
   kwargs.setdefault("kernel_init", KERNEL)
-  kwargs.setdefault("bias_init", _bias(x.shape[-1] * math.prod(window)))
+  kwargs.setdefault("bias_init", bias(x.shape[-1] * math.prod(window)))
   return convolution_layer(features, window, name, implementation, **kwargs)(x)
 
 
 def dense(x: jax.Array, features: int, name: str, *, use_bias: bool = True) -> jax.Array:
   """A fully connected layer on x (float [..., D]), float [..., features]; in a compact method."""
   layer = nn.Dense(
-    features, use_bias=use_bias, kernel_init=KERNEL, bias_init=_bias(x.shape[-1]), name=name
+    features, use_bias=use_bias, kernel_init=KERNEL, bias_init=bias(x.shape[-1]), name=name
   )
   return layer(x)
 
@@ -47,7 +47,8 @@ def norm(x: jax.Array, weights: jax.Array, name: str, *, train: bool) -> jax.Arr
   return BatchNorm(x.shape[-1], momentum=0.9, epsilon=1e-5, name=name)(x, weights, train=train)
 
 
-def _bias(fan_in: int) -> nn.initializers.Initializer:
+def bias(fan_in: int) -> nn.initializers.Initializer:
+  """The initialiser of a bias behind weights from so many inputs."""
   bound = 1 / math.sqrt(fan_in)
 
   def init(key: jax.Array, shape: Sequence[int], dtype=jnp.float32) -> jax.Array:
