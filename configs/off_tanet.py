@@ -1,6 +1,6 @@
 """Off-TANet on one optical-flow image per clip, onset to apex, leave-one-subject-out.
 
-Paper: Zhang, Liu, Zhao, Zuo, Zhou, Tao, "Off-TANet: A Lightweight Neural Micro-expression
+Paper: Zhang, Liu, Zhou, "Off-TANet: A Lightweight Neural Micro-expression
   Recognizer with Optical Flow Features and Integrated Attention Mechanism", PRICAI 2021;
   layers and solver as in the authors' code.
 Command: mer_jax train --config=off_tanet:casme2 --workdir=DIR

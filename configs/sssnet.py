@@ -1,8 +1,7 @@
 """SSSNet on one optical-flow image per clip, onset to apex, leave-one-subject-out.
 
-Paper: Varanka, Peng, Zhao, "Learnable Eulerian Dynamics for Micro-Expression Action Unit
-  Detection", SCIA 2023; layers and solver as in the code of Varanka et al., "Data Leakage and
-  Evaluation Issues in Micro-Expression Analysis", IEEE Trans. Affective Computing 2023 (meb).
+Paper: Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Expression Analysis",
+  IEEE Trans. Affective Computing 2023; layers and solver as in the code of its benchmark, meb.
 Command: mer_jax train --config=sssnet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 Published maps have 28 pixels and are enlarged to 64.

@@ -18,6 +18,7 @@ from mer_jax.models.micro_attention import MicroAttention
 from mer_jax.models.motion_net import MotionNet
 from mer_jax.models.off_apexnet import OffApexnet
 from mer_jax.models.off_tanet import OffTanet
+from mer_jax.models.pairwise_bilstm import PairwiseBilstm
 from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
 from mer_jax.models.rcn import Rcn
 from mer_jax.models.sssnet import Sssnet
@@ -36,6 +37,7 @@ MODELS: dict[str, type[nn.Module]] = {
   "off_tanet": OffTanet,
   "htnet": Htnet,
   "causalnet": Causalnet,
+  "pairwise_bilstm": PairwiseBilstm,
 }
 
 

@@ -1,6 +1,6 @@
 """Off-TANet: a small residual network on one map of facial motion, with three kinds of attention.
 
-Zhang, Liu, Zhao, Zuo, Zhou, Tao, "Off-TANet: A Lightweight Neural Micro-expression Recognizer with
+Zhang, Liu, Zhou, "Off-TANet: A Lightweight Neural Micro-expression Recognizer with
 Optical Flow Features and Integrated Attention Mechanism" (PRICAI 2021), as in the authors' code.
 """
 

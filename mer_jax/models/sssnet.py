@@ -1,8 +1,7 @@
 """SSSNet: two convolutions and a fully connected layer on one map of facial motion.
 
-Varanka, Peng, Zhao, "Learnable Eulerian Dynamics for Micro-Expression Action Unit Detection" (SCIA
-2023) and its authors' benchmark, "Data Leakage and Evaluation Issues in Micro-Expression Analysis"
-(IEEE Trans. Affective Computing 2023), layers as in the code of the latter.
+Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Expression Analysis" (IEEE
+Trans. Affective Computing 2023), layers as in the code of their benchmark, meb.
 """
 
 from typing import ClassVar

@@ -45,9 +45,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     },
     "frames",
   ),
+  "pairwise_bilstm": ("pairwise_bilstm", {"channels": (2,), "lstm_features": 3}, "frames"),
 }
 # They are held to what is a model's own in the contract; the rest is the engine's.
-PEERS = (*("off_apexnet", "sssnet", "rcn", "dual_inception", "off_tanet", "htnet", "causalnet"),)
+PEERS = (
+  *("off_apexnet", "sssnet", "rcn", "dual_inception", "off_tanet", "htnet", "causalnet"),
+  "pairwise_bilstm",
+)
 # Whole models whose programs take long to compile; the cases above hold every layer of them.
 LARGER_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "micro_attention_of_two_stages": ("micro_attention", {"channels": (3, 4)}, "image"),
