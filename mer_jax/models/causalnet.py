@@ -145,7 +145,7 @@ class NearAttention(nn.Module):
     q = transformer.split_heads(pytorch.dense(x, width, "query"), self.heads)
     both = pytorch.dense(context, 2 * width, "key_and_value")
     k, v = (transformer.split_heads(part, self.heads) for part in jnp.split(both, 2, axis=-1))
-    near = np.float32([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1], [0, 1, 1, 1]])
+    near = np.array([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1], [0, 1, 1, 1]], np.float32)
     away = -(1 - near) * np.arange(1, PLACES + 1, dtype=np.float32) * self.gamma
     scores = jnp.einsum("bihd,bjhd->bhij", q, k) * self.scale**-0.5
     attention = nn.softmax(scores * near + away, axis=-1) * near

@@ -71,9 +71,7 @@ class Ststnet(nn.Module):
     return layers.dense(self.num_classes, "logits")(x)
 
   def _streams(self, fan_in: int) -> layers.ConvReluNormPool:
-    own = {}
-    if self.initialisation == "pytorch":
-      own = {"kernel_init": pytorch.KERNEL, "bias_init": pytorch.bias(fan_in)}
+    in_pytorch = self.initialisation == "pytorch"
     return layers.ConvReluNormPool(
       sum(self.streams),
       (3, 3),
@@ -81,7 +79,8 @@ class Ststnet(nn.Module):
       padding=1,
       momentum=self.norm_momentum,
       epsilon=self.norm_epsilon,
+      kernel_init=pytorch.KERNEL if in_pytorch else nn.initializers.glorot_uniform(),
+      bias_init=pytorch.bias(fan_in) if in_pytorch else nn.initializers.zeros,
       implementation=self.convolution,
       name="streams",
-      **own,
     )

@@ -156,8 +156,10 @@ class Results:
       return self._printed(system, dataset)
     if column.kind == "time":
       return duration(result.seconds) if result else ""
-    summary = result and (result.leaky if column.kind == "leaky" else result.summary)
-    if not summary:
+    if result is None:
+      return "–"
+    summary = result.leaky if column.kind == "leaky" else result.summary
+    if summary is None:
       return "–"
     pooled = summary["pooled"]
     text = score_table.number(pooled[column.score], (pooled["std"] or {}).get(column.score))
