@@ -55,3 +55,28 @@ def apply(config: config_dict.ConfigDict, arg: str) -> bool:
   if builder_config:
     config.data.builder_config = builder_config
   return builder_config == "maps"
+
+
+def apply_flow(config: config_dict.ConfigDict, arg: str, size: int = 28) -> None:
+  """Sets datasets, protocol, and as input one image of flow and strain, onset to apex.
+
+  Args:
+    config: of a run.
+    arg: as in `apply`; of frames, flow is measured on those of 128 pixels.
+    size: height and width of the image in pixels.
+
+  Raises:
+    ConfigError: no such argument.
+  """
+  config.data.builder_config = "frames128"
+  if apply(config, arg):
+    # The first of the published maps of a clip, enlarged where a model reads larger ones.
+    config.input = {"name": "flow_maps", "index": 0, "size": size}
+  else:
+    # Measured as tv_l1, farneback or dis; minmax: each clip and channel to 0..1.
+    config.input = {"name": "flow", "method": "dis", "size": size, "scaling": "minmax"}
+
+
+def is_composite(arg: str) -> bool:
+  """Whether the argument of a config is the composite of three corpora or of two."""
+  return len(CORPORA[arg][0]) > 1 or CORPORA[arg][1] in ("megc2018", "megc2019")

@@ -22,6 +22,7 @@ from mer_jax.clips import prepared_configs
 from mer_jax.errors import ConfigError, DataError, TrainingError, unknown
 from mer_jax.experiment import corpora, data, dry_run, settings, sweep, workdir
 from mer_jax.experiment import run as single
+from mer_jax.experiment.selection.options import LEAKY
 from mer_jax.protocols import Split
 from mer_jax.report import grid as report
 from mer_jax.report import published
@@ -195,7 +196,8 @@ def _result(cell: Cell, path: pathlib.Path, split: Split) -> report.Result:
       # Also of a part that was interrupted; what `kill -9` ended is not counted.
       if distributed.is_main():
         _add_time(path, cell.name, time.monotonic() - began)
-  return report.Result(folder, *distributed.on_main(_read, path, cell.name, reason))
+  summary, seconds, reason, leaky = distributed.on_main(_read, path, cell.name, reason)
+  return report.Result(folder, summary, seconds, reason, leaky)
 
 
 def _is_finished(folder: pathlib.Path, fingerprint: str) -> bool:
@@ -222,14 +224,16 @@ def _times(path: pathlib.Path) -> dict[str, float]:
 
 def _read(
   path: pathlib.Path, cell: str, reason: str
-) -> tuple[dict[str, Any] | None, float | None, str]:
-  """Scores, seconds and, where no fold ended, the reason."""
-  summary = None
+) -> tuple[dict[str, Any] | None, float | None, str, dict[str, Any] | None]:
+  """Scores, seconds, where no fold ended the reason, and what a leaky selection would give."""
+  summary, leaky = None, None
   try:
     summary = evaluation.summarise(evaluation.read_csv(path / cell / "predictions.csv"))
   except DataError as absent:  # no fold ended
     reason = reason or str(absent)
-  return summary, _times(path).get(cell), reason
+  if (file := path / cell / f"{LEAKY}_predictions.csv").is_file():
+    leaky = evaluation.summarise(evaluation.read_csv(file))
+  return summary, _times(path).get(cell), reason, leaky
 
 
 def _raise(results: report.Results, page: pathlib.Path) -> None:

@@ -11,9 +11,17 @@ import jax
 from mer_jax import checks, inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
+from mer_jax.models.causalnet import Causalnet
+from mer_jax.models.dual_inception import DualInception
+from mer_jax.models.htnet import Htnet
 from mer_jax.models.micro_attention import MicroAttention
 from mer_jax.models.motion_net import MotionNet
+from mer_jax.models.off_apexnet import OffApexnet
+from mer_jax.models.off_tanet import OffTanet
+from mer_jax.models.pairwise_bilstm import PairwiseBilstm
 from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
+from mer_jax.models.rcn import Rcn
+from mer_jax.models.sssnet import Sssnet
 from mer_jax.models.ststnet import Ststnet
 
 MODELS: dict[str, type[nn.Module]] = {
@@ -22,6 +30,14 @@ MODELS: dict[str, type[nn.Module]] = {
   "micro_attention": MicroAttention,
   "atnet": Atnet,
   "motion_net": MotionNet,
+  "off_apexnet": OffApexnet,
+  "sssnet": Sssnet,
+  "rcn": Rcn,
+  "dual_inception": DualInception,
+  "off_tanet": OffTanet,
+  "htnet": Htnet,
+  "causalnet": Causalnet,
+  "pairwise_bilstm": PairwiseBilstm,
 }
 
 

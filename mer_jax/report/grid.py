@@ -1,16 +1,16 @@
 """The page of a grid: scores of systems and corpora, published ones in columns of their own."""
 
-import csv
-import io
 import json
 import os
 import pathlib
 import urllib.parse
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mer_jax.report import grid_figure, ranges, score_table
+from mer_jax.report.grid_columns import Column, columns
 from mer_jax.report.grid_latex import tabular
+from mer_jax.report.grid_results import Result, as_csv, record
 from mer_jax.report.published import Number, Published
 from mer_jax.report.templates import Figure, template
 from mer_jax.runtime import atomic
@@ -23,26 +23,7 @@ DATASETS = {
   "casme2_maps": "CASME II, maps",
   "megc2019_maps": "MEGC2019, maps",
 }
-COLUMNS = ("accuracy", "published", "UF1", "UAR", "time")
-# The score of each column, "" where it is none of this run.
-KEYS = ("accuracy", "", "uf1", "uar", "")
 TIMES = "Times include what a system computed from the clips first; later ones share that."
-
-
-class Result(NamedTuple):
-  """A system on a corpus.
-
-  Attributes:
-    folder: workdir of the run.
-    summary: what `evaluation.summarise` returned; None where there is no result.
-    seconds: that it took, over all sittings; None where it is not known.
-    reason: why there is no result, or a gap in it; "" in a complete run.
-  """
-
-  folder: pathlib.Path
-  summary: dict[str, Any] | None
-  seconds: float | None
-  reason: str = ""
 
 
 class Results:
@@ -90,9 +71,12 @@ class Results:
 
   def line(self, system: str, dataset: str) -> str:
     """A result in one line: "accuracy .4480 (published .448), UF1 .4012, UAR .4102, 12 s"."""
-    accuracy, printed, uf1, uar, time = self._cells(system, dataset)
-    beside = f" (published {printed})" if printed else ""
-    text = f"accuracy {accuracy}{beside}, UF1 {uf1}, UAR {uar}, {time}"
+    names = [column.name for column in self._columns()]
+    cells = dict(zip(names, self._cells(system, dataset), strict=True))
+    printed, time = cells.pop("published"), cells.pop("time")
+    parts = [f"{name} {cell}" for name, cell in cells.items()]
+    parts[0] += f" (published {printed})" if printed else ""
+    text = ", ".join([*parts, time])
     reason = self._results[system, dataset].reason
     return f"{text}. {reason}" if reason else text
 
@@ -109,7 +93,7 @@ class Results:
     """The table as lines of plain text, a block of columns for each corpus."""
     blocks = []
     for dataset in self._datasets:
-      lines = [[DATASETS.get(dataset, dataset), *COLUMNS]]
+      lines = [[DATASETS.get(dataset, dataset), *(column.name for column in self._columns())]]
       lines += [[self.label(system), *self._cells(system, dataset)] for system in self._systems]
       lines.append(self._majority(dataset))
       blocks.append(score_table.aligned(lines))
@@ -122,12 +106,13 @@ class Results:
       The path of results.html.
     """
     page = self._folder / "results.html"
-    picture = Figure(grid_figure.draw(self._panels(), self._level()), self._alt())
+    picture = Figure(grid_figure.draw(self._panels(), self._level(), self._score()), self._alt())
     atomic.write_bytes(self._folder / "figures" / "results.png", picture.png)
-    atomic.write_text(self._folder / "results.csv", self._csv())
+    atomic.write_text(self._folder / "results.csv", as_csv(self._records()))
     content = {
       "source_of_published": self._published.source if self._published else None,
       "remarks": self._remarks,
+      "notes_on_published": self._published.notes if self._published else (),
       "results": self._records(),
     }
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -138,14 +123,22 @@ class Results:
 
   def latex(self) -> str:
     """A tabular for LaTeX with the package booktabs; times are left out."""
-    count = len(COLUMNS) - 1
+    names = [column.name for column in self._columns()][:-1]  # without the time
+    count = len(names)
     groups = [DATASETS.get(dataset, dataset) for dataset in self._datasets]
     rows = [
       [self.label(system), *(c for d in self._datasets for c in self._cells(system, d)[:count])]
       for system in self._systems
     ]
     majority = [c for d in self._datasets for c in self._majority(d)[1 : 1 + count]]
-    return tabular(groups, COLUMNS[:count], rows, ["majority class", *majority], self._remarks)
+    return tabular(groups, names, rows, ["majority class", *majority], self._remarks)
+
+  def _columns(self) -> tuple[Column, ...]:
+    return columns(self._score(), leaky=any(result.leaky for result in self._results.values()))
+
+  def _score(self) -> str:
+    """What published numbers are."""
+    return self._published.score if self._published else "accuracy"
 
   def _label(self, system: str) -> tuple[str, str]:
     return self._published.rows.get(system, (system, "")) if self._published else (system, "")
@@ -154,27 +147,41 @@ class Results:
     return self._published.numbers.get((system, dataset)) if self._published else None
 
   def _cells(self, system: str, dataset: str) -> list[str]:
-    """As in COLUMNS. A star marks a published number that cannot be a pooled accuracy."""
-    printed, result = self._number(system, dataset), self._results.get((system, dataset))
-    published = ""
-    if printed:
-      star = "" if printed.correct is not None else "*"
-      published = score_table.number(printed.accuracy)[:4] + star
-    if result is None or result.summary is None:
-      return ["–", published, "–", "–", duration(result.seconds) if result else ""]
-    pooled = result.summary["pooled"]
-    std = pooled["std"] or {}
-    accuracy, uf1, uar = (
-      score_table.number(pooled[k], std.get(k)) for k in ("accuracy", "uf1", "uar")
-    )
-    gap = " (gap)" if result.summary["missing"] else ""
-    return [accuracy + gap, published, uf1, uar, duration(result.seconds)]
+    """A cell for each of `_columns`."""
+    return [self._cell(system, dataset, column) for column in self._columns()]
+
+  def _cell(self, system: str, dataset: str, column: Column) -> str:
+    result = self._results.get((system, dataset))
+    if column.kind == "published":
+      return self._printed(system, dataset)
+    if column.kind == "time":
+      return duration(result.seconds) if result else ""
+    if result is None:
+      return "–"
+    summary = result.leaky if column.kind == "leaky" else result.summary
+    if summary is None:
+      return "–"
+    pooled = summary["pooled"]
+    text = score_table.number(pooled[column.score], (pooled["std"] or {}).get(column.score))
+    return text + (" (gap)" if column == self._columns()[0] and summary["missing"] else "")
+
+  def _printed(self, system: str, dataset: str) -> str:
+    """The published number; a star marks an accuracy that cannot be a pooled one."""
+    number = self._number(system, dataset)
+    if number is None:
+      return ""
+    if self._score() != "accuracy":
+      return score_table.number(number.value)
+    return score_table.number(number.value)[:4] + ("*" if number.correct is None else "")
 
   def _intervals(self, system: str, dataset: str) -> list[str]:
     """The interval below each of `_cells`, ".448–.511"; "" where there is none."""
     pooled = self._pooled(system, dataset) or {}
     interval = pooled.get("interval") or {}
-    return [score_table.span(interval[key]) if key in interval else "" for key in KEYS]
+    return [
+      score_table.span(interval[c.score]) if c.kind == "measured" and c.score in interval else ""
+      for c in self._columns()
+    ]
 
   def _pooled(self, system: str, dataset: str) -> dict[str, Any] | None:
     result = self._results.get((system, dataset))
@@ -187,59 +194,21 @@ class Results:
     return next((score_table.percent(i["level"]) for i in intervals if i), "")
 
   def _majority(self, dataset: str) -> list[str]:
-    for system in self._systems:
-      result = self._results.get((system, dataset))
-      if result and result.summary:
-        majority = result.summary["majority"]
-        scores = [score_table.number(majority[key]) for key in ("accuracy", "uf1", "uar")]
-        return ["majority class", scores[0], "", *scores[1:], ""]
-    return ["majority class", "–", "", "–", "–", ""]
+    summaries = [self._results[key].summary for key in self._results if key[1] == dataset]
+    majority = next((summary["majority"] for summary in summaries if summary), {})
+    cells = [
+      score_table.number(majority.get(c.score)) if c.kind == "measured" else ""
+      for c in self._columns()
+    ]
+    return ["majority class", *cells]
 
   def _records(self) -> list[dict[str, Any]]:
     return [
-      self._record(system, dataset, self._results[system, dataset])
-      for system in self._systems
-      for dataset in self._datasets
-      if (system, dataset) in self._results
+      record(self._folder, key, self._label(key[0]), self._results[key], number, self._score())
+      for key in ((s, d) for s in self._systems for d in self._datasets)
+      if key in self._results
+      for number in [self._number(*key)]
     ]
-
-  def _record(self, system: str, dataset: str, result: Result) -> dict[str, Any]:
-    label, setting = self._label(system)
-    printed, summary = self._number(system, dataset), result.summary
-    pooled = summary["pooled"] if summary else {}
-    std, (low, high) = pooled.get("std") or {}, score_table.ends(pooled)
-    parts = {"": pooled, "_std": std, "_low": low, "_high": high}
-    return {
-      "system": system,
-      "label": label,
-      "setting": setting,
-      "dataset": dataset,
-      "clips": pooled.get("clips"),
-      "clips_missing": sum(pooled["clips_missing"].values()) if summary else None,
-      "seeds": len(summary["seeds_scored"]) if summary else 0,
-      **{
-        f"{key}{end}": part.get(key)
-        for key in ("accuracy", "uf1", "uar")
-        for end, part in parts.items()
-      },
-      "fold_mean_accuracy": summary["fold_mean"]["absent_as_0"]["accuracy"] if summary else None,
-      "majority_accuracy": summary["majority"]["accuracy"] if summary else None,
-      "majority_uf1": summary["majority"]["uf1"] if summary else None,
-      "published_accuracy": printed.accuracy if printed else None,
-      "published_clips": printed.clips if printed else None,
-      "published_correct": printed.correct if printed else None,
-      "seconds": result.seconds,
-      "folder": result.folder.relative_to(self._folder).as_posix(),
-      "gap": result.reason or (score_table.gap(summary) if summary else None) or "",
-    }
-
-  def _csv(self) -> str:
-    text = io.StringIO()
-    records = self._records()
-    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
 
   def _html(self, picture: Figure) -> str:
     rows = []
@@ -257,7 +226,8 @@ class Results:
       remarks=self._remarks,
       source=self._published.source if self._published else None,
       datasets=[DATASETS.get(dataset, dataset) for dataset in self._datasets],
-      columns=COLUMNS,
+      columns=self._columns(),
+      notes=self._published.notes if self._published else (),
       rows=rows,
       majority=[self._majority(dataset)[1:] for dataset in self._datasets],
       gaps=self.gaps(),
@@ -285,14 +255,16 @@ class Results:
       ranges.Range(pooled[key], interval.get(key)) if pooled else None
       for key in ("accuracy", "uf1")
     )
-    return grid_figure.Dot(self.label(system), accuracy, uf1, printed.accuracy if printed else None)
+    return grid_figure.Dot(self.label(system), accuracy, uf1, printed.value if printed else None)
 
   def _alt(self) -> str:
     lines = [
       f"{self.label(system)} on {DATASETS.get(d, d)}: {self.line(system, d)}"
       for system, d in self._results
     ]
-    return "Accuracy and UF1 of each system, published accuracy beside them. " + "; ".join(lines)
+    return f"Accuracy and UF1 of each system, published {self._score()} beside them. " + "; ".join(
+      lines
+    )
 
 
 def duration(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Accuracy and UF1 of each system, a panel per corpus, with the published accuracy beside them."""
+"""Accuracy and UF1 of each system, a panel per corpus, with the published score beside them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,12 +30,13 @@ class Panel(NamedTuple):
   majority: float | None
 
 
-def draw(panels: Sequence[Panel], level: str = "") -> bytes:
+def draw(panels: Sequence[Panel], level: str = "", score: str = "accuracy") -> bytes:
   """Draws the panels side by side; they name the systems in the same order.
 
   Args:
     panels: one for each corpus.
     level: of the intervals, "95 %"; "" where there is none.
+    score: what the published numbers are, "accuracy" or "uf1".
 
   Returns:
     A PNG.
@@ -46,7 +47,7 @@ def draw(panels: Sequence[Panel], level: str = "") -> bytes:
     figure.set_layout_engine("constrained")
     axes = figure.subplots(1, max(len(panels), 1), sharey=True, squeeze=False)[0]
     for place, panel in zip(axes, panels, strict=False):
-      _draw_panel(place, panel, level)
+      _draw_panel(place, panel, level, score)
     if panels:
       labels = [dot.label for dot in panels[0].dots]
       axes[0].set_yticks(range(len(labels)), labels, fontsize=8)
@@ -58,7 +59,7 @@ def draw(panels: Sequence[Panel], level: str = "") -> bytes:
     return style.png(figure)
 
 
-def _draw_panel(axes: Axes, panel: Panel, level: str) -> None:
+def _draw_panel(axes: Axes, panel: Panel, level: str, score: str) -> None:
   axes.set_title(panel.title)
   for place in range(len(panel.dots)):
     axes.axhline(place, color="#efefef", linewidth=0.8, zorder=0)
@@ -66,11 +67,12 @@ def _draw_panel(axes: Axes, panel: Panel, level: str) -> None:
   _draw_scores(axes, [dot.uf1 for dot in panel.dots], _APART, "s", style.GREEN, "UF1")
   if level:
     axes.plot([], [], "-", color=style.INK, linewidth=1.4, label=f"{level} interval")
+  shift, name = (_APART, "UF1") if score == "uf1" else (-_APART, "accuracy")
   known = [
-    (dot.published, n - _APART) for n, dot in enumerate(panel.dots) if dot.published is not None
+    (dot.published, n + shift) for n, dot in enumerate(panel.dots) if dot.published is not None
   ]
   places = zip(*known, strict=True) if known else ([], [])
-  axes.plot(*places, "D", ms=5, color=style.FAINT, mfc="white", label="published accuracy")
+  axes.plot(*places, "D", ms=5, color=style.FAINT, mfc="white", label=f"published {name}")
   if panel.majority is not None:
     dashes = {"color": style.VERMILION, "linestyle": "--", "linewidth": 1.2}
     axes.axvline(panel.majority, label="accuracy of the majority class", **dashes)

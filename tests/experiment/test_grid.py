@@ -105,7 +105,7 @@ def test_measured_and_published_numbers_never_mix(config, fake, tmp_path):
       assert float(row[key]) == pooled[key]
       assert [float(row[f"{key}_low"]), float(row[f"{key}_high"])] == pooled["interval"][key]
     number = numbers.get((row["system"], row["dataset"]))
-    assert row["published_accuracy"] == ("" if number is None else str(number.accuracy))
+    assert row["published_accuracy"] == ("" if number is None else str(number.value))
     assert row["seconds"]
   page = html.unescape((tmp_path / "results.html").read_text())
   for doubt in published.load("table2").doubts:
@@ -226,7 +226,7 @@ def test_published_numbers_are_whole_clips_or_marked():
   assert len(table.numbers) == 39
   for number in table.numbers.values():
     if number.correct is not None:
-      assert round(number.correct / number.clips, 3) == number.accuracy
+      assert round(number.correct / number.clips, 3) == number.value
   doubtful = {key for key, number in table.numbers.items() if number.correct is None}
   proposed = {("parallel_cnn_lstm", dataset) for dataset in ("casme2", "samm", "smic")}
   assert doubtful == {("atnet_fusion", "samm"), *proposed}

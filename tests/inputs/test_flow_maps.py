@@ -22,3 +22,12 @@ def test_a_map_that_some_clip_lacks_is_refused():
   clips = drawn([4, 2, 3], channels=FLOW_MAPS)
   with pytest.raises(ConfigError, match=r"no map 2 for 1 of 3 clips, .*casme2/sub01/EP01 with 2"):
     make("flow_maps", clips, index=2)
+
+
+def test_a_size_enlarges_maps_and_keeps_what_they_show():
+  clips = drawn([4, 2, 3], channels=FLOW_MAPS)
+  small, large = (make("flow_maps", clips, size=size)["image"] for size in (0, 64))
+  assert large.shape == (3, 64, 64, 3)
+  np.testing.assert_allclose(large.mean((1, 2)), small.mean((1, 2)), atol=0.02)
+  same = make("flow_maps", clips, size=small.shape[1])["image"]
+  np.testing.assert_array_equal(same, small)

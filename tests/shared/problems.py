@@ -26,10 +26,36 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "micro_attention": ("micro_attention", {"channels": (3,)}, "image"),
   "motion_net": ("motion_net", {"channels": (4, 6), "groups": 2, "features": 8}, "image"),
   "atnet": ("atnet", {"stream": "temporal", "lstm_features": 3}, "motion"),
+  "off_apexnet": ("off_apexnet", {"channels": (2, 3), "features": 4}, "image"),
+  "sssnet": ("sssnet", {"channels": (2, 3), "pools": (2, 2), "features": 4}, "image"),
+  "rcn": ("rcn", {"channels": 4, "parts": 2}, "image"),
+  "dual_inception": ("dual_inception", {"channels": (2,), "features": 4}, "image"),
+  "off_tanet": ("off_tanet", {"channels": (2, 2, 4, 2), "heads": 2, "features": 4}, "image"),
+  "htnet": ("htnet", {"patch": 6, "width": 4, "heads": 2, "repeats": (1,)}, "image"),
+  "causalnet": (
+    "causalnet",
+    {
+      "patch": 4,
+      "width": 8,
+      "heads": 2,
+      "repeats": (1,),
+      "features": 4,
+      "cross_heads": 2,
+      "cross_repeats": 1,
+    },
+    "frames",
+  ),
+  "pairwise_bilstm": ("pairwise_bilstm", {"channels": (2,), "lstm_features": 3}, "frames"),
 }
+# They are held to what is a model's own in the contract; the rest is the engine's.
+PEERS = (
+  *("off_apexnet", "sssnet", "rcn", "dual_inception", "off_tanet", "htnet", "causalnet"),
+  "pairwise_bilstm",
+)
 # Whole models whose programs take long to compile; the cases above hold every layer of them.
 LARGER_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
   "micro_attention_of_two_stages": ("micro_attention", {"channels": (3, 4)}, "image"),
+  "rcn_f": ("rcn", {"form": "F", "channels": 4, "parts": 2}, "image"),
   "atnet_fusion": ("atnet", {"channels": (3,), "lstm_features": 3}, "image and motion"),
 }
 

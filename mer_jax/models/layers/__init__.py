@@ -8,7 +8,12 @@ from mer_jax.models.layers.convolutional import ConvPoolRelu, ConvReluNormPool, 
 from mer_jax.models.layers.dropout import Dropout
 from mer_jax.models.layers.lstm import LSTM
 from mer_jax.models.layers.normalisation import BatchNorm, l2_normalise
-from mer_jax.models.layers.pooling import avg_pool, max_pool, max_pool_overlapping
+from mer_jax.models.layers.pooling import (
+  adaptive_avg_pool,
+  avg_pool,
+  max_pool,
+  max_pool_overlapping,
+)
 
 __all__ = [
   "LSTM",
@@ -16,6 +21,7 @@ __all__ = [
   "ConvPoolRelu",
   "ConvReluNormPool",
   "Dropout",
+  "adaptive_avg_pool",
   "avg_pool",
   "conv",
   "dense",

@@ -84,6 +84,7 @@ class ConvReluNormPool(nn.Module):
     window: odd sizes of the filters; the edges are padded with zeros.
     pool, padding: window and stride of the pooling; places of -inf around the image.
     momentum, epsilon: of the normalisation.
+    kernel_init, bias_init: initialisers of [*window, C, features] and [features].
     implementation: one of convolution.IMPLEMENTATIONS.
   """
 
@@ -93,14 +94,16 @@ class ConvReluNormPool(nn.Module):
   padding: int = 0
   momentum: float = 0.99
   epsilon: float = 1e-3
+  kernel_init: nn.initializers.Initializer = nn.initializers.glorot_uniform()
+  bias_init: nn.initializers.Initializer = nn.initializers.zeros
   implementation: str = "auto"
 
   @nn.compact
   def __call__(self, x: jax.Array, weights: jax.Array, *, train: bool) -> jax.Array:
     """Applies the layer to x; `weights` (float [B]) are 0 where none may learn."""
     shape = (*self.window, x.shape[-1], self.features)
-    kernel = self.param("kernel", nn.initializers.glorot_uniform(), shape)
-    bias = self.param("bias", nn.initializers.zeros, (self.features,))
+    kernel = self.param("kernel", self.kernel_init, shape)
+    bias = self.param("bias", self.bias_init, (self.features,))
     norm = BatchNorm(self.features, self.momentum, self.epsilon, name="norm")
     if not train or convolution.resolve(self.implementation) != "fused":
       y = convolution.convolve(

@@ -33,20 +33,25 @@ def max_pool(x: jax.Array, window: Sequence[int], padding: int = 0) -> jax.Array
   return x
 
 
-def max_pool_overlapping(x: jax.Array, window: int, stride: int) -> jax.Array:
+def max_pool_overlapping(x: jax.Array, window: int, stride: int, before: int = 0) -> jax.Array:
   """Max over windows that may overlap, as Caffe has it: without padding, and nothing is left over.
 
   Args:
     x: float [B, *spatial, C].
     window, stride: along every spatial axis, the stride no longer than the window, of which the
       last may reach beyond the end.
+    before: places of -inf in front of every spatial axis. With window 3, stride 2 and an even size,
+      1 gives what PyTorch gives with padding 1.
 
   Returns:
-    float [B, *out, C], out = ceil((size - window) / stride) + 1.
+    float [B, *out, C], out = ceil((size + before - window) / stride) + 1.
 
   Raises:
     ValueError: an axis is too short for a single window.
   """
+  if before:
+    around = [(0, 0), *[(before, 0)] * (x.ndim - 2), (0, 0)]
+    x = jnp.pad(x, around, constant_values=-jnp.inf)
   for axis in range(1, x.ndim - 1):
     size = x.shape[axis]
     out = -((window - size) // stride) + 1
@@ -69,6 +74,25 @@ def avg_pool(x: jax.Array, window: Sequence[int]) -> jax.Array:
   for axis, size in reversed(list(enumerate(window, 1))):
     x = _windows(x, axis, size).mean(axis=axis + 1)
   return x
+
+
+def adaptive_avg_pool(x: jax.Array, size: int) -> jax.Array:
+  """Mean over size x size parts of x (float [B, H, W, C]), which overlap as PyTorch's do.
+
+  Part i of an axis of n places goes from floor(i n / size) to ceil((i + 1) n / size).
+
+  Returns:
+    float [B, size, size, C].
+  """
+  rows, columns = (_shares(n, size) for n in x.shape[1:3])
+  return jnp.einsum("bhwc,ih,jw->bijc", x, rows, columns)
+
+
+def _shares(places: int, parts: int) -> np.ndarray:
+  """float32 [parts, places]: what each place contributes to the mean of each part."""
+  part, place = np.arange(parts)[:, None], np.arange(places)
+  inside = (place >= part * places // parts) & (place < -(-(part + 1) * places // parts))
+  return (inside / inside.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _windows(x: jax.Array, axis: int, size: int) -> jax.Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers
+from mer_jax.models.layers.sizes import check_image
 
 # Caffe's "msra" and "xavier", which differ from what Keras and flax call He and Glorot.
 MSRA = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
@@ -85,11 +86,7 @@ class Res10(nn.Module):
   def _check(self, image: jax.Array) -> None:
     if not self.channels:
       raise ConfigError("config.model.channels is empty; name the filters of at least one stage.")
-    if min(image.shape[1:3]) < SMALLEST:
-      raise ConfigError(
-        f"The model needs images of at least {SMALLEST} x {SMALLEST} pixels; these are"
-        f" {image.shape[2]} x {image.shape[1]}. Raise config.input.size."
-      )
+    check_image(image, SMALLEST)
 
 
 class MicroAttentionUnit(nn.Module):

@@ -14,16 +14,16 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 class Number(NamedTuple):
-  """One published accuracy.
+  """One published score.
 
   Attributes:
-    accuracy: as printed, 0..1.
+    value: as printed, 0..1.
     clips: that the publication says it is over.
-    correct: the only whole number of clips that gives `accuracy` as printed; None where there is
-      none, and then the number is not a pooled accuracy of so many clips.
+    correct: of an accuracy the only whole number of clips that gives it as printed; None where
+      there is none, and then the number is not a pooled accuracy of so many clips.
   """
 
-  accuracy: float
+  value: float
   clips: int
   correct: int | None
 
@@ -36,16 +36,24 @@ class Published(NamedTuple):
     doubts: what a reader must know before comparing anything with it, a sentence each.
     rows: by the name of the row: system and setting as printed.
     numbers: by (row, dataset).
+    score: what they are, "accuracy" or "uf1".
+    notes: where the rows differ in that, the source of each, by which rule its epoch was selected,
+      and what is doubtful about it.
   """
 
   source: str
   doubts: tuple[str, ...]
   rows: dict[str, tuple[str, str]]
   numbers: dict[tuple[str, str], Number]
+  score: str = "accuracy"
+  notes: tuple[str, ...] = ()
 
 
 def load(name: str) -> Published:
-  """The published table `name`: "table2", that of the paper this project starts from.
+  """The published table `name`.
+
+  "table2" is that of the paper this project starts from, "composite" what peers on MEGC2019's
+  composite report.
 
   Raises:
     ConfigError: there is no such table.
@@ -55,16 +63,26 @@ def load(name: str) -> Published:
     known = [path.stem for path in _FOLDER.glob("*.json")]
     raise ConfigError(unknown("table of published numbers", name, known))
   content = json.loads(file.read_text(encoding="utf-8"))
-  clips = content["clips"]
+  clips, score = content["clips"], content.get("score", "accuracy")
   return Published(
     source=content["source"],
     doubts=tuple(content["doubts"]),
     rows={row["row"]: (row["system"], row["setting"]) for row in content["rows"]},
     numbers={
-      (row["row"], dataset): Number(printed, clips[dataset], _correct(printed, clips[dataset]))
+      (row["row"], dataset): Number(
+        printed,
+        clips[dataset],
+        _correct(printed, clips[dataset]) if score == "accuracy" else None,
+      )
       for row in content["rows"]
-      for dataset, printed in row["accuracy"].items()
+      for dataset, printed in row[score].items()
     },
+    score=score,
+    notes=tuple(
+      f"{row['system']} {row['setting']}".strip() + f": {row['source']} {row['selection']}"
+      for row in content["rows"]
+      if "selection" in row
+    ),
   )
 
 
