@@ -7,11 +7,12 @@ __version__ = "0.1.0"
 # Public functions and classes, and where they are defined. Importing the package must stay quick:
 # what pulls in jax waits until it is asked for.
 _DEFINED_IN = {
+  "Clips": "mer_jax.clips",
   "Results": "mer_jax.experiment.results",
   "audit": "mer_jax.evaluation.audit",
   "compare": "mer_jax.experiment.comparison",
   "fit": "mer_jax.experiment.fit",
-  "load": "mer_jax.recognizer.model",
+  "load": "mer_jax.experiment.fold_models",
   "load_config": "mer_jax.experiment.config_files",
   "load_results": "mer_jax.experiment.results",
   "run": "mer_jax.experiment.results",

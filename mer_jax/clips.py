@@ -95,6 +95,46 @@ class Clips:
         raise DataError(f"Two clips have the key {name}; each clip must occur once.")
       seen.add(name)
 
+  @classmethod
+  def from_frames(
+    cls,
+    frames: Sequence[np.ndarray],
+    onset: Sequence[int] | None = None,
+    apex: Sequence[int] | None = None,
+    offset: Sequence[int] | None = None,
+    fps: float = 0.0,
+    *,
+    names: Sequence[tuple[str, str, str]] | None = None,
+  ) -> "Clips":
+    """Clips of frames of one's own: gray frames of a face, cropped as the corpora's are.
+
+    Args:
+      frames: N arrays, uint8 [T_n, H, W] or [T_n, H, W, 1]; optical flow needs 128 x 128 pixels.
+      onset, apex, offset: int [N], indices into a clip's frames; None: first frame, midpoint (and
+        `apex_missing`), last frame.
+      fps: frames per second, of all clips; 0: not known.
+      names: (dataset, subject, clip) of each clip; None: ("own", "unknown", "clip_0001"), ...
+
+    Raises:
+      DataError: no frames, of another kind or of several sizes, or key frames out of order.
+    """
+    parts = [_gray(n, part) for n, part in enumerate(frames)]
+    if len(sizes := {part.shape[1:3] for part in parts}) != 1:
+      raise DataError(f"Clips hold frames of one size; got {sorted(sizes) or 'no clip'}.")
+    last = [len(part) - 1 for part in parts]
+    onset, offset = onset or [0] * len(parts), offset or last
+    middle = [(first + end) // 2 for first, end in zip(onset, offset, strict=False)]
+    keys = names or [("own", "unknown", f"clip_{n + 1:04}") for n in range(len(parts))]
+    columns = {"onset": onset, "apex": apex or middle, "offset": offset, "last_frame": last}
+    columns |= dict(zip(("dataset", "subject", "clip"), zip(*keys, strict=True), strict=True))
+    if {len(column) for column in columns.values()} != {len(parts)}:
+      raise DataError(f"Names and key frames are given for each of {len(parts)} clips, or not.")
+    common = {"apex_missing": apex is None, "fps": fps, "first_frame": 0, "synthetic": False}
+    common |= dict.fromkeys(("emotion", "action_units", "objective_class"), "")
+    own = [{key: column[n] for key, column in columns.items()} for n in range(len(parts))]
+    common |= {"channels": GRAY}
+    return stack([{"frames": x, **common, **e} for x, e in zip(parts, own, strict=True)])
+
   def __len__(self) -> int:
     """N, the number of clips."""
     return len(self.clip)
@@ -138,6 +178,15 @@ PER_CLIP_FIELDS = tuple(
   for field in dataclasses.fields(Clips)
   if field.name not in ("frames", "starts", "channels")
 )
+
+
+def _gray(n: int, frames: np.ndarray) -> np.ndarray:
+  array = frames[..., None] if np.ndim(frames) == 3 else np.asarray(frames)
+  if array.ndim != 4 or array.shape[-1] != 1 or array.dtype != np.uint8 or not array.size:
+    raise DataError(
+      f"Frames of a clip are gray, uint8 [T, H, W]; got {array.dtype} {array.shape} in clip {n}."
+    )
+  return array
 
 
 def concatenate(parts: Sequence[Clips]) -> Clips:
@@ -217,7 +266,7 @@ def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike
   if not examples:
     raise DataError(f"The prepared dataset in {path} holds no clip. Build it again.")
   examples.sort(key=lambda e: (e["dataset"], e["subject"], e["clip"]))
-  return _stack(examples)
+  return stack(examples)
 
 
 def prepared_configs(dataset: str, data_dir: str | os.PathLike[str]) -> list[str]:
@@ -241,7 +290,12 @@ def _newest_version(data_dir: pathlib.Path, dataset: str, builder_config: str) -
   )
 
 
-def _stack(examples: list[dict]) -> Clips:
+def stack(examples: Sequence[dict[str, Any]]) -> Clips:
+  """Clips of examples, dicts of the fields of a prepared clip; at least one, of frames of one size.
+
+  Raises:
+    DataError: as `Clips`.
+  """
   frames = [np.asarray(e["frames"], np.uint8) for e in examples]
   text = {
     field: np.array([_decode(e[field]) for e in examples])

@@ -53,6 +53,10 @@ LONG = (
   *("test_install.py", "test_notebook.py"),
 )
 ROOT = pathlib.Path(__file__).parents[1]
+# The contracts of the engine hold for every model. `make test` tries the first of them, on which
+# all others stand, with every model, and the others with these; `make test-all` tries all with all.
+EVERYDAY = {"parallel", "ststnet", "motion_net"}
+FOR_EVERY_MODEL = "test_noise_in_place_of_the_held_out_subject_changes_no_bit_of_its_fold"
 # Folders of tests by the packages they are about, where the names differ.
 ABOUT = {"builders": "data_builders", "synthetic": "data_builders", "docs": "", "benchmarks": ""}
 
@@ -66,12 +70,22 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+  for item in items:
+    if is_another_model(item):
+      item.add_marker(pytest.mark.exhaustive)
   items.sort(key=lambda item: item.path.name not in LONG)
   if config.getoption("--changed"):
     changed = changed_packages()
     kept = [item for item in items if is_about(item.path, changed)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def is_another_model(item) -> bool:
+  """Whether `item` is a contract of the engine with a model that it is not tried with every day."""
+  case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+  is_contract = item.path.parent.name == "training" and isinstance(case, str)
+  return is_contract and case not in EVERYDAY and item.originalname != FOR_EVERY_MODEL
 
 
 def changed_packages() -> set[str]:

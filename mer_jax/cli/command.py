@@ -16,6 +16,8 @@ COMMANDS = {
   "configs": ("mer_jax.cli.configs", "list the experiments that ship with the package"),
   "train": ("mer_jax.cli.train", "run an experiment, or a grid of systems and corpora"),
   "fit": ("mer_jax.cli.fit", "train the model of a config on all clips, to keep"),
+  "predict": ("mer_jax.cli.predict", "what a trained model says of clips or frames"),
+  "export": ("mer_jax.cli.export", "write a trained model for programs without mer_jax"),
   "models": ("mer_jax.cli.models", "list the trained models that ship with the package"),
   "compare": ("mer_jax.cli.compare", "compare finished runs clip by clip"),
   "audit": ("mer_jax.cli.audit", "score published logs again and check what they claim"),

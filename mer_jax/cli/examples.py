@@ -28,6 +28,22 @@ EXAMPLES = {
       "mer_jax fit --config=demo:casme2 --workdir=runs/fit --config.data.data_dir=data",
     ),
   ),
+  "predict": (
+    (
+      "what a trained model says of a prepared dataset",
+      "mer_jax predict data/casme2/frames48 --model=runs/fit/model --out=runs/predicted",
+    ),
+    (
+      "what the model that ships says of frames of one's own",
+      "mer_jax predict corpora/CASME2/Cropped/sub01 --crop=as_is --out=runs/own",
+    ),
+  ),
+  "export": (
+    (
+      "a model for programs without mer_jax",
+      "mer_jax export runs/fit/model --format=npz --out=runs/model.npz",
+    ),
+  ),
   "models": (("trained models that ship with the package", "mer_jax models"),),
   "compare": (
     (

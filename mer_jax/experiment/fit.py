@@ -7,7 +7,9 @@ A fit may have the workdir of a run of the same config; the model then carries t
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable, Mapping
 
+import flax.linen as nn
 import jax
 import numpy as np
 from ml_collections import config_dict
@@ -16,7 +18,18 @@ from mer_jax import inputs, protocols, recognizer, training
 from mer_jax import report as reports
 from mer_jax.clips import FLOW_MAPS, no_clips
 from mer_jax.errors import ConfigError, DataError
-from mer_jax.experiment import data, fitted, settings, sources, start, sweep, trainer, workdir
+from mer_jax.experiment import (
+  data,
+  fitted,
+  machine,
+  settings,
+  sources,
+  start,
+  sweep,
+  trainer,
+  workdir,
+)
+from mer_jax.experiment.machine import Svm
 from mer_jax.experiment.selection import options
 from mer_jax.experiment.selection.train import plan_of
 from mer_jax.recognizer import folder
@@ -42,15 +55,16 @@ def fit(
   Args:
     config: fields of settings.default() and the options of its input, model and protocol.
     workdir_path: a new folder, that of the same fit, or that of a run of the same config.
-    dtype: of the weights in the file, float32 or float16.
+    dtype: of the weights in the file, float32 or float16; an SVM is kept in the float64 that it
+      computes in.
     quiet: print nothing.
 
   Returns:
     The model as it was written.
 
   Raises:
-    ConfigError: also where the config is of an SVM, a grid, a sweep, variants or a selection, or
-      where there are several processes.
+    ConfigError: also where the config is of a grid, a sweep, variants, a selection or an SVM on
+      the features of a network, or where there are several processes.
     DataError, ProtocolError, TrainingError, WorkdirError, Interrupted: see mer_jax.errors.
   """
   emit = (lambda *_: None) if quiet else print
@@ -59,7 +73,9 @@ def fit(
   path = pathlib.Path(workdir_path).expanduser()
   workdir.examine(path, config)
   split = clips_of(config)
+  # That of a run of the config, whose workdir this may be.
   fingerprint = data.fingerprint(split)
+  split = with_nobody_held_out(split)
   model = _finished(path)
   if model is None:
     model = _train(config, path, split, fingerprint, emit)
@@ -67,13 +83,13 @@ def fit(
     workdir.check_data(path, fingerprint)
     emit(f"{path} holds a finished fit, which is not trained again.")
   model = dataclasses.replace(model, scores=fitted.scores(path))
-  recognizer.save(model, path / MODEL, dtype)
+  recognizer.save(model, path / MODEL, "float64" if config.model.name == machine.SVM else dtype)
   emit(_described(path / MODEL, model))
   return recognizer.load(path / MODEL)
 
 
 def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
-  """The clips of the protocol in one fold that holds nobody out.
+  """The clips of the protocol, in its folds.
 
   Where every example of a batch is drawn (config.drawn.share) there is no clip.
 
@@ -82,9 +98,13 @@ def clips_of(config: config_dict.ConfigDict) -> protocols.Split:
   """
   if config.drawn.share == 1:
     return _no_clips(config)
-  split = data.spot_apexes(config, data.load_split(config))
-  everyone = np.zeros((1, len(split.labels)), bool)
-  return split._replace(held_out=everyone, fold_names=(FOLD,))
+  return data.spot_apexes(config, data.load_split(config))
+
+
+def with_nobody_held_out(split: protocols.Split) -> protocols.Split:
+  """The same clips in one fold that learns from all of them."""
+  nobody = np.zeros((1, len(split.labels)), bool)
+  return split._replace(held_out=nobody, fold_names=(FOLD,))
 
 
 def _no_clips(config: config_dict.ConfigDict) -> protocols.Split:
@@ -142,17 +162,16 @@ def _train(
   emit,
 ) -> recognizer.Model:
   network = trainer.build_model(config, len(split.class_names))
-  if not isinstance(network, trainer.Network):
-    raise ConfigError("An SVM cannot be fitted yet: choose the config of a network.")
   reached = sources.digests(trainer.roots(config, network, epochs_selected=False))
-  allowed = config.checkpoint.allow_changed_code
-  workdir.check_sources(path, reached, allowed=allowed)
+  if (path / STATE).exists():  # a run in the same workdir may be of other code
+    allowed = config.checkpoint.allow_changed_code
+    workdir.check_sources(path, reached, allowed=allowed)
   cache = inputs.cache_in(config.data.cache_dir)
   arrays = inputs.make(config.input.name, split.clips, cache, **settings.options(config.input))
-  # It predicts the clips it learned from, if anything: a fold has to predict something.
-  folds = training.Folds((FOLD,), split.held_out, ~split.held_out)
-  program = trainer.build_program(config, split, arrays, network, folds)
-  devices = [str(device) for device in program.layout.mesh.devices.flat]
+  if isinstance(network, Svm):
+    lines, train, devices = *machine.fitter(config, split, arrays, network), ["cpu"]
+  else:
+    lines, train, devices = _network(config, path, split, arrays, network)
   origin = workdir.Origin(fingerprint, devices, reached)
   workdir.claim(path, config, origin)
   about = {
@@ -160,15 +179,33 @@ def _train(
     **({} if len(split.labels) else {"corpus": "none: every example is drawn"}),
     "protocol": f"{config.protocol.name}, nobody is held out",
     "folds": f"1, {config.seeds} {'seed' if config.seeds == 1 else 'seeds'}",
-    **trainer.about(config, split, arrays, network, program),
+    **lines,
   }
   emit(reports.announcement(config.to_dict(), split, arrays, about, devices))
+  return fitted.model(config, trainer.architecture(config, network), split, arrays, train())
 
-  seeds, plan = trainer.seeds(config), plan_of(config, path / STATE)
-  history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
-  with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
-    state = training.train(program, plan, checkpoints, history)
-  return fitted.model(config, network, split, arrays, jax.device_get(state))
+
+def _network(
+  config: config_dict.ConfigDict,
+  path: pathlib.Path,
+  split: protocols.Split,
+  arrays: dict[str, np.ndarray],
+  network: nn.Module,
+) -> tuple[Mapping[str, str], Callable[[], Mapping[str, np.ndarray]], list[str]]:
+  """Lines of the announcement, what trains the network and gives its weights, and the devices."""
+  # It predicts the clips it learned from, if anything: a fold has to predict something.
+  folds = training.Folds((FOLD,), split.held_out, ~split.held_out)
+  program = trainer.build_program(config, split, arrays, network, folds)
+
+  def train() -> Mapping[str, np.ndarray]:
+    seeds, plan = trainer.seeds(config), plan_of(config, path / STATE)
+    history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
+    with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
+      state = training.train(program, plan, checkpoints, history)
+    return fitted.weights_of(jax.device_get(state))
+
+  devices = [str(device) for device in program.layout.mesh.devices.flat]
+  return trainer.about(config, split, arrays, network, program), train, devices
 
 
 def _described(where: pathlib.Path, model: recognizer.Model) -> str:

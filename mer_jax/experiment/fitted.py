@@ -6,12 +6,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import numpy as np
 from ml_collections import config_dict
 
-from mer_jax import models, protocols, recognizer
+from mer_jax import protocols, recognizer
 from mer_jax.errors import TrainingError
 from mer_jax.experiment import drawn_source, settings, workdir
 from mer_jax.experiment.start_options import LEAKY
@@ -23,53 +22,73 @@ from mer_jax.training.fold import FoldState
 _SCORES = ("uf1", "uar", "accuracy")
 
 
+def weights_of(state: FoldState, fold: int = 0) -> dict[str, np.ndarray]:
+  """float32 [S, ...] by flax name: what one fold of `state` (leaves [S, F', ...]) predicts with."""
+  return flat(jax.tree.map(lambda x: np.asarray(x[:, fold], np.float32), _predicting(state)))
+
+
 def model(
   config: config_dict.ConfigDict,
-  network: nn.Module,
+  architecture: Mapping[str, Any],
   split: protocols.Split,
   arrays: Mapping[str, np.ndarray],
-  state: FoldState,
+  weights: Mapping[str, np.ndarray],
 ) -> recognizer.Model:
   """The model that a fit of `config` ended with.
 
   Args:
     config: resolved.
-    network: the model of the config.
+    architecture: the model of the config and its options.
     split: the clips that it learned from.
     arrays: its input, [N, ...] each.
-    state: leaves [S, F', ...] on the host, of which the first fold counts.
+    weights: float [S, ...] by name.
 
   Raises:
     TrainingError: a parameter left the finite numbers.
   """
-  first = jax.tree.map(lambda x: np.asarray(x[:, 0], np.float32), _predicting(state))
-  weights = flat(first)
+  return recognizer.Model(
+    name=config.model.name,
+    arrays=shapes(arrays),
+    classes=tuple(split.class_names),
+    weights=checked(weights),
+    provenance=_provenance(config, split),
+    versions=workdir.versions(),
+    **from_config(config, architecture),
+  )
+
+
+def from_config(config: config_dict.ConfigDict, architecture: Mapping[str, Any]) -> dict[str, Any]:
+  """The fields of recognizer.Model that follow from a resolved config."""
+  content = settings.to_json(config)
+  # Where data and weights lay is no part of the model.
+  content["data"] |= {"data_dir": "", "cache_dir": ""}
+  content["start"]["weights"] = pathlib.Path(config.start.weights).name
+  return {
+    # With the defaults of today: those of tomorrow may be others.
+    "model": dict(architecture),
+    "input": content["input"],
+    "target": config.training.target,
+    "mirror_at_test": config.training.mirror_at_test,
+    "config": content,
+  }
+
+
+def shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+  """Shape and dtype of what an input gives of a clip, see recognizer.Model.arrays."""
+  return {
+    name: {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}
+    for name, array in arrays.items()
+  }
+
+
+def checked(weights: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+  """The same weights; raises TrainingError where a number is not finite."""
   if not all(np.isfinite(array).all() for array in weights.values()):
     raise TrainingError(
       "Parameters left the finite numbers, so there is no model. Lower"
       " config.optimizer.learning_rate or change config.model.norm."
     )
-  content = settings.to_json(config)
-  # Where data and weights lay is no part of the model.
-  content["data"] |= {"data_dir": "", "cache_dir": ""}
-  content["start"]["weights"] = pathlib.Path(config.start.weights).name
-  return recognizer.Model(
-    name=config.model.name,
-    # With the defaults of today: those of tomorrow may be others.
-    model={"name": config.model.name, **json.loads(json.dumps(models.options_of(network)))},
-    input=content["input"],
-    arrays={
-      name: {"shape": list(array.shape[1:]), "dtype": str(array.dtype)}
-      for name, array in arrays.items()
-    },
-    classes=tuple(split.class_names),
-    weights=weights,
-    target=config.training.target,
-    mirror_at_test=config.training.mirror_at_test,
-    provenance=_provenance(config, split),
-    config=content,
-    versions=workdir.versions(),
-  )
+  return weights
 
 
 def scores(path: pathlib.Path) -> dict[str, Any] | str:

@@ -12,6 +12,7 @@ from mer_jax.errors import ConfigError, unknown
 from mer_jax.experiment import settings, start, sweep
 from mer_jax.experiment.selection import options
 from mer_jax.protocols import Split
+from mer_jax.recognizer.vector_machine import stacked
 from mer_jax.svm import features
 
 SVM = "svm"  # config.model.name
@@ -88,6 +89,38 @@ def trainer(
   def train() -> np.ndarray:
     return np.stack([probabilities(seed if draws else 0, seed % len(read)) for seed in seeds])
 
+  return _about(machine) | ({"start": weights} if weights else {}), train
+
+
+def fitter(
+  config: config_dict.ConfigDict,
+  split: Split,
+  arrays: Mapping[str, np.ndarray],
+  machine: Svm,
+) -> tuple[dict[str, str], Callable[[], dict[str, np.ndarray]]]:
+  """Lines of the announcement, and what trains on all clips, to the weights of a model.
+
+  Only over-sampling makes one seed other than the next; without it a single machine is trained.
+
+  Raises:
+    ConfigError: the machine reads what a network computes: its model would be two.
+  """
+  if config.start.weights:
+    raise ConfigError(
+      f"An SVM on the features of {config.start.weights} is two models in one, which cannot be"
+      " kept. Fit the network, or an SVM on an input of config.input."
+    )
+  draws = machine.options.get("balance") == "oversample"
+  seeds = range(config.seed, config.seed + (config.seeds if draws else 1))
+
+  def train() -> dict[str, np.ndarray]:
+    classes = len(split.class_names)
+    own = [svm.Machine(**machine.options, seed=seed) for seed in seeds]
+    return stacked([svm.fit(arrays, split.labels, classes, each) for each in own])
+
+  return _about(machine), train
+
+
+def _about(machine: Svm) -> dict[str, str]:
   named = ", ".join(f"{name} {value}" for name, value in sorted(machine.options.items()))
-  about = {"model": f"{SVM}, {named or 'with its defaults'}"}
-  return about | ({"start": weights} if weights else {}), train
+  return {"model": f"{SVM}, {named or 'with its defaults'}"}

@@ -17,7 +17,16 @@ from mer_jax import report as reports
 from mer_jax.errors import DataError, TrainingError
 from mer_jax.evaluation import remarks
 from mer_jax.evaluation.predictions import order, select
-from mer_jax.experiment import data, settings, sources, start, sweep, trainer, workdir
+from mer_jax.experiment import (
+  data,
+  fold_models,
+  settings,
+  sources,
+  start,
+  sweep,
+  trainer,
+  workdir,
+)
 from mer_jax.experiment.selection.options import INNER, LEAKY
 from mer_jax.experiment.selection.train import write_leaky
 from mer_jax.experiment.start_options import LEAKY as LEAKY_WEIGHTS
@@ -95,6 +104,9 @@ def _train(
   for name, part in {"": config, **{result.name: result.config for result in results}}.items():
     origin = workdir.Origin(fingerprint, training.devices, reached)
     distributed.on_main(workdir.claim, path / name, part, origin)
+  if isinstance(model, trainer.Network) and len(results) == 1:
+    architecture = trainer.architecture(config, model)
+    distributed.on_main(fold_models.write_facts, path, config, split, arrays, architecture)
   emit(reports.announcement(config.to_dict(), split, arrays, training.about, training.devices))
 
   predicted = training.train(path)

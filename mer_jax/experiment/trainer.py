@@ -3,6 +3,7 @@
 Either is built from a config and predicts each clip by the fold that holds the clip's subject out.
 """
 
+import json
 import pathlib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -76,6 +77,16 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
   return models.build(
     config.model.name, num_classes, given, convolution=config.training.convolution
   )
+
+
+def architecture(config: config_dict.ConfigDict, model: nn.Module | Svm) -> dict[str, Any]:
+  """Name and all options of `model`, what build_model(config, K) returned, as JSON values."""
+  if isinstance(model, Svm):
+    options = {**svm.MACHINE._asdict(), **model.options}
+    options.pop("seed")
+  else:
+    options = models.options_of(model)
+  return {"name": config.model.name, **json.loads(json.dumps(options))}
 
 
 def check_input(

@@ -16,6 +16,7 @@ from mer_jax.clips import Clips
 from mer_jax.inputs.apex_frame import apex_frame
 from mer_jax.inputs.bi_woof import bi_woof
 from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
+from mer_jax.inputs.counterpart import counterpart
 from mer_jax.inputs.declaration import Declaration, declaration, declares
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
@@ -48,6 +49,7 @@ __all__ = [
   "Cache",
   "Declaration",
   "cache_in",
+  "counterpart",
   "declaration",
   "declares",
   "find",

@@ -1,7 +1,7 @@
 """What a trained model computes, by the engine: probabilities and features of clips."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 
 from mer_jax import models, targets
 from mer_jax.errors import ConfigError, DataError
+from mer_jax.recognizer import vector_machine
 from mer_jax.recognizer.model import Model
 from mer_jax.recognizer.weights import nested, shapes_of
 from mer_jax.runtime import xla_guard
@@ -17,24 +18,50 @@ from mer_jax.training import Recipe, optimizers
 from mer_jax.training.fold import NEVER, FoldState, predict
 
 # Clips in one call of a program. Always as many, the last batch filled up, so that a clip passes
-# through the same operations whatever stands beside it.
-BATCH = 16
+# through the same operations whatever stands beside it; few, so that one alone is quick.
+BATCH = 4
 # The collection, and the name in it, under which a model offers what enters its last layer.
 FEATURES = "features"
 
 
 def probabilities(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   """float32 [S, N, K], see Model.probabilities."""
+  if is_vector_machine(model):
+    return vector_machine.probabilities(model.model, model.weights, _checked(model, arrays))
   return _by_batch(model, arrays, _predicting(_recipe(model)))
 
 
 def features(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   """float32 [S, N, D], see Model.features."""
+  if is_vector_machine(model):
+    raise ConfigError("An SVM has no layers; the features that it reads are its input.")
   return _by_batch(model, arrays, _featuring(_recipe(model), model.model["name"]))
+
+
+def program_of(model: Model) -> Callable[[Mapping[str, jax.Array]], jax.Array]:
+  """A pure function of arrays [N, ...] by name to float32 [S, N, K]; not compiled.
+
+  Models see one clip at a time, batched around them, so that N may be a symbol of jax.export.
+  """
+  recipe, states = _recipe(model), _states(model)
+
+  def of_clip(state: FoldState, clip: Mapping[str, jax.Array]) -> jax.Array:
+    return predict(recipe, state, jax.tree.map(lambda x: x[None], clip))[0]
+
+  of_clips = jax.vmap(of_clip, in_axes=(None, 0))
+  return lambda inputs: jax.lax.map(lambda state: of_clips(state, inputs), states)
+
+
+def is_vector_machine(model: Model) -> bool:
+  """Whether `model` is an SVM and no network."""
+  return model.model.get("name") == vector_machine.NAME
 
 
 def check_weights(model: Model, where: str) -> None:
   """Raises DataError if the weights of `model`, from `where`, are not those of its architecture."""
+  if is_vector_machine(model):
+    vector_machine.check(model.model, model.weights, len(model.classes), where)
+    return
   try:
     example = {
       name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])

@@ -4,6 +4,7 @@ Weights lie under their flax names ("params/streams/conv/kernel"), the seeds alo
 """
 
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -20,7 +21,12 @@ from mer_jax.runtime import atomic
 
 FORMAT = 1
 WEIGHTS, FACTS = "weights.safetensors", "model.json"
-DTYPES = ("float32", "float16")
+# A text in an exported .npz, beside that of model.json.
+README = "README"
+# The field of model.json that holds the sha256 of the file, itself counted as zeros.
+SEAL, _UNSEALED = "sealed", "0" * 64
+# float64 where a model computes in it: an SVM.
+DTYPES = ("float32", "float16", "float64")
 # Models that ship with the package, a folder each.
 SHIPPED = pathlib.Path(__file__).parent / "shipped"
 # What model.json holds beside what is added here, and the type of each.
@@ -45,7 +51,7 @@ class Content(NamedTuple):
 
   Attributes:
     facts: the keys of `FIELDS`.
-    weights: float32 [S, ...] by flax name.
+    weights: float32 [S, ...] by flax name; float64 where the file holds that.
     digest: sha256 of weights.safetensors, in hexadecimal.
   """
 
@@ -66,7 +72,7 @@ def find(name_or_folder: str | os.PathLike[str]) -> pathlib.Path:
     ConfigError: there is neither.
   """
   folder = pathlib.Path(name_or_folder).expanduser()
-  if (folder / FACTS).is_file() or (folder / WEIGHTS).is_file():
+  if (folder / FACTS).is_file() or (folder / WEIGHTS).is_file() or _is_exported(folder):
     return folder
   if str(name_or_folder) in shipped():
     return SHIPPED / str(name_or_folder)
@@ -77,6 +83,10 @@ def find(name_or_folder: str | os.PathLike[str]) -> pathlib.Path:
   )
 
 
+def _is_exported(file: pathlib.Path) -> bool:
+  return file.is_file() and file.suffix == ".npz"
+
+
 def digest(name_or_folder: str | os.PathLike[str]) -> str:
   """sha256 of the weights of a model, in hexadecimal.
 
@@ -84,7 +94,10 @@ def digest(name_or_folder: str | os.PathLike[str]) -> str:
     ConfigError: there is no such model.
     DataError: its weights are absent.
   """
-  return hashlib.sha256(_bytes(find(name_or_folder) / WEIGHTS)).hexdigest()
+  where = find(name_or_folder)
+  if where.is_file():
+    return read(where).digest
+  return hashlib.sha256(_bytes(where / WEIGHTS)).hexdigest()
 
 
 def write(
@@ -106,11 +119,31 @@ def write(
     DataError: weights that are not finite, in that dtype.
     WorkdirError: the folder cannot be written.
   """
-  checks.check_choice("dtype", dtype, DTYPES)
   folder = pathlib.Path(folder).expanduser()
+  text, data, _ = content_of(facts, weights, dtype, folder / WEIGHTS)
+  atomic.write_bytes(folder / WEIGHTS, data)
+  atomic.write_text(folder / FACTS, text)
+
+
+def content_of(
+  facts: Mapping[str, Any],
+  weights: Mapping[str, np.ndarray],
+  dtype: str,
+  file: pathlib.Path,
+) -> tuple[str, bytes, dict[str, np.ndarray]]:
+  """The text of model.json, the bytes of weights.safetensors, and the arrays in it by name.
+
+  Args:
+    facts, weights, dtype: as of `write`.
+    file: where the weights will lie, for messages.
+
+  Raises:
+    ConfigError, DataError: as `write`.
+  """
+  checks.check_choice("dtype", dtype, DTYPES)
   with np.errstate(over="ignore"):  # a number too large becomes infinite, which is an error below
     stored = {name: np.ascontiguousarray(x, dtype) for name, x in sorted(weights.items())}
-  _check_weights(folder / WEIGHTS, stored)
+  _check_weights(file, stored)
   data = safetensors.numpy.save(stored)
   content = {
     "format": FORMAT,
@@ -118,39 +151,73 @@ def write(
     "seeds": len(next(iter(stored.values()))),
     "dtype": dtype,
     "digest": hashlib.sha256(data).hexdigest(),
+    SEAL: _UNSEALED,
   }
-  text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-  atomic.write_bytes(folder / WEIGHTS, data)
-  atomic.write_text(folder / FACTS, text)
+  text = sealed(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+  return text, data, stored
 
 
-def read(folder: pathlib.Path) -> Content:
-  """Reads a model.
+def sealed(text: str) -> str:
+  """The text of a model.json with the digest of all its other bytes in the field `SEAL`."""
+  seal = json.loads(text)[SEAL]
+  plain = text.replace(seal, _UNSEALED, 1)
+  return plain.replace(_UNSEALED, hashlib.sha256(plain.encode()).hexdigest(), 1)
+
+
+def read(where: pathlib.Path) -> Content:
+  """Reads a model, a folder or what `mer_jax export --format=npz` wrote.
 
   Raises:
     DataError: a file is absent, damaged or of another version, or a weight is not finite.
   """
-  facts = _facts(folder / FACTS)
-  data = _bytes(folder / WEIGHTS)
+  if where.is_file():
+    return _read_npz(where)
+  facts = _facts(where / FACTS, _bytes(where / FACTS))
+  data = _bytes(where / WEIGHTS)
+  return _content(where / WEIGHTS, facts, data)
+
+
+def _read_npz(file: pathlib.Path) -> Content:
+  try:
+    with np.load(io.BytesIO(_bytes(file)), allow_pickle=False) as stored:
+      arrays = {name: stored[name] for name in stored.files}
+    text = str(arrays.pop(FACTS))
+    arrays.pop(README)
+    data = safetensors.numpy.save(dict(sorted(arrays.items())))
+  except Exception as error:  # zipfile, zlib, numpy and safetensors have errors of their own
+    raise DataError(
+      f"{file} is no model that mer_jax export wrote ({type(error).__name__}: {error}). Export it"
+      " again."
+    ) from error
+  return _content(file, _facts(file, text.encode()), data)
+
+
+def _content(file: pathlib.Path, facts: dict[str, Any], data: bytes) -> Content:
+  """What `facts` and the weights in `data`, the bytes of a safetensors file, are together."""
   own = hashlib.sha256(data).hexdigest()
   if own != facts["digest"]:
     raise DataError(
-      f"{folder / WEIGHTS} is not the file that {FACTS} beside it belongs to: its sha256 is"
+      f"{file} is not the file that its {FACTS} belongs to: the sha256 of the weights is"
       f" {own[:12]}..., there {str(facts['digest'])[:12]}... Copy the folder again, or fit"
       " the model again."
     )
   try:
     stored = safetensors.numpy.load(data)
   except safetensors.SafetensorError as error:
-    raise DataError(f"{folder / WEIGHTS} is no safetensors file: {error}.") from error
-  _check_weights(folder / WEIGHTS, stored)
-  weights = {name: array.astype(np.float32) for name, array in sorted(stored.items())}
+    raise DataError(f"{file} is no safetensors file: {error}.") from error
+  _check_weights(file, stored)
+  weights = {
+    name: array.astype(np.promote_types(array.dtype, np.float32))
+    for name, array in sorted(stored.items())
+  }
   return Content({name: facts[name] for name in FIELDS}, weights, own)
 
 
-def _facts(file: pathlib.Path) -> dict[str, Any]:
+def _facts(file: pathlib.Path, data: bytes) -> dict[str, Any]:
+  """The fields of model.json, of which `data` are the bytes and `file` the place."""
   try:
-    facts = json.loads(_bytes(file).decode("utf-8"))
+    text = data.decode("utf-8")
+    facts = json.loads(text)
   except ValueError as error:  # also of text that is not UTF-8
     raise DataError(f"{file} is no JSON ({error}). Copy the folder again.") from error
   version = facts.get("format") if isinstance(facts, dict) else None
@@ -161,13 +228,18 @@ def _facts(file: pathlib.Path) -> dict[str, Any]:
     )
   wrong = [
     name
-    for name, kind in {**FIELDS, "digest": str}.items()
+    for name, kind in {**FIELDS, "digest": str, SEAL: str}.items()
     if not isinstance(facts.get(name), kind)
   ]
   if wrong:
     raise DataError(
       f"{file} lacks {', '.join(wrong)}, or holds values of another type there. Copy the folder"
       " again, or fit the model again."
+    )
+  if sealed(text) != text:
+    raise DataError(
+      f"{file} is not as it was written: its sha256 is not the one in its field {SEAL!r}. Copy the"
+      " folder again, or fit the model again."
     )
   return facts
 

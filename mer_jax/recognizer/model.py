@@ -69,8 +69,18 @@ class Model:
     """S, how many trainings its weights are of."""
     return len(next(iter(self.weights.values())))
 
+  def facts(self) -> dict[str, Any]:
+    """What is known of the model beside its weights, as JSON values; see folder.FIELDS."""
+    return {name: getattr(self, name) for name in folder.FIELDS} | {
+      "classes": list(self.classes),
+      "action_units": list(self.action_units),
+      "provenance": self.provenance.to_json(),
+    }
+
   def predict(self, clips: Clips) -> Prediction:
     """Class probabilities of clips [N], with the input computed from them.
+
+    A model of flow maps also reads frames, and the reverse, see inputs.counterpart.
 
     Raises:
       ConfigError: the clips hold channels that the input cannot read.
@@ -78,8 +88,10 @@ class Model:
     """
     from mer_jax import inputs
 
-    options = {key: value for key, value in self.input.items() if key != "name"}
-    by_seed = self.probabilities(inputs.make(self.input["name"], clips, **options))
+    height = int(next(iter(self.arrays.values()))["shape"][0])
+    read = inputs.counterpart(self.input, height, clips.channels)
+    options = {key: value for key, value in read.items() if key != "name"}
+    by_seed = self.probabilities(inputs.make(read["name"], clips, **options))
     return Prediction(by_seed.mean(axis=0), by_seed.std(axis=0))
 
   def probabilities(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -131,17 +143,11 @@ def save(model: Model, where: str | os.PathLike[str], dtype: str = "float32") ->
     DataError: weights that are not finite, in that dtype.
     WorkdirError: the folder cannot be written.
   """
-  facts = {name: getattr(model, name) for name in folder.FIELDS}
-  facts |= {
-    "classes": list(model.classes),
-    "action_units": list(model.action_units),
-    "provenance": model.provenance.to_json(),
-  }
-  folder.write(where, facts, model.weights, dtype)
+  folder.write(where, model.facts(), model.weights, dtype)
 
 
 def load(name_or_folder: str | os.PathLike[str]) -> Model:
-  """The model in a folder, or the one of that name that ships with the package.
+  """The model in a folder or an exported .npz, or the one of that name that ships.
 
   Raises:
     ConfigError: there is no such model, or its architecture is not in this version.
@@ -153,7 +159,7 @@ def load(name_or_folder: str | os.PathLike[str]) -> Model:
   try:
     known = provenance.from_json(facts["provenance"])
   except (KeyError, TypeError, ValueError) as error:
-    raise DataError(f"{where / folder.FACTS}: its provenance cannot be read ({error}).") from error
+    raise DataError(f"{where}: its provenance cannot be read ({error}).") from error
   facts |= {
     "classes": tuple(facts["classes"]),
     "action_units": tuple(facts["action_units"]),

@@ -1,5 +1,6 @@
 """Clips as film strips: what the network was shown, what it said."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +77,21 @@ def draw(clips: Clips, predictions: Predictions) -> bytes | None:
     A PNG; None where `clips` holds none of the predicted clips.
   """
   once = _first_seed(predictions)
-  return _draw(clips, once, choose(clips, once))
+  return _draw(clips, [(n, _verdict(once, row)) for n, row in choose(clips, once)])
+
+
+def draw_first(clips: Clips, captions: Sequence[str]) -> bytes | None:
+  """Draws the first clips of `clips` [N] as `draw` does, with what is predicted of each.
+
+  Args:
+    clips: those that were predicted.
+    captions: N texts, as "positive (0.81)".
+
+  Returns:
+    A PNG; None where there is no clip.
+  """
+  shown = range(min(len(clips), _CLIPS))
+  return _draw(clips, [(n, (captions[n], style.INK)) for n in shown])
 
 
 def choose_missed(clips: Clips, predictions: Predictions) -> list[tuple[int, int]]:
@@ -111,7 +126,7 @@ def draw_missed(clips: Clips, predictions: Predictions) -> bytes | None:
     A PNG; None where there is no such clip.
   """
   once = _first_seed(predictions)
-  return _draw(clips, once, choose_missed(clips, once))
+  return _draw(clips, [(n, _verdict(once, row)) for n, row in choose_missed(clips, once)])
 
 
 def _first_seed(predictions: Predictions) -> Predictions:
@@ -119,7 +134,8 @@ def _first_seed(predictions: Predictions) -> Predictions:
   return select(predictions, predictions.seed == predictions.seed[made(predictions)].min())
 
 
-def _draw(clips: Clips, once: Predictions, shown: list[tuple[int, int]]) -> bytes | None:
+def _draw(clips: Clips, shown: list[tuple[int, tuple[str, str]]]) -> bytes | None:
+  """Strips of the clips at some indices, each with a text and its colour."""
   if not shown:
     return None
   strips = [_tiles(clips, n) for n, _ in shown]
@@ -129,13 +145,12 @@ def _draw(clips: Clips, once: Predictions, shown: list[tuple[int, int]]) -> byte
   with style.house_style():
     figure = Figure(figsize=(_WIDTH, line * len(shown)))
     height = 1 / len(shown)
-    for i, ((n, row), tiles) in enumerate(zip(shown, strips, strict=True)):
+    for i, ((n, (text, color)), tiles) in enumerate(zip(shown, strips, strict=True)):
       bottom = 1 - (i + 1) * height
       axes = figure.add_axes((0.01, bottom + 0.24 / line * height, 0.98, tile / line * height))
       _strip(axes, tiles, columns)
       top = bottom + (tile + 0.31) / line * height
       figure.text(0.01, top, _title(clips, n), fontsize=8.5)
-      text, color = _verdict(once, row)
       figure.text(0.99, top, text, color=color, fontsize=8.5, ha="right")
     return style.png(figure)
 
@@ -147,7 +162,9 @@ def _tiles(clips: Clips, n: int) -> list[Tile]:
   marks = {int(clips.onset[n]): "onset", int(clips.offset[n]): "offset"}
   apex = int(clips.apex[n])
   # Where two of them fall on one frame the apex is the one to name.
-  marks[apex] = "midpoint" if clips.apex_missing[n] else "apex"
+  is_midpoint = apex == (int(clips.onset[n]) + int(clips.offset[n])) // 2
+  missing = "midpoint" if is_midpoint else "spotted"
+  marks[apex] = missing if clips.apex_missing[n] else "apex"
   tiles = [
     Tile(_gray(frames[t]), f"{marks[t]} {t}" if t in marks else str(t))
     for t in _even(len(frames), marks)
@@ -203,7 +220,7 @@ def _strip(axes: Axes, tiles: list[Tile], columns: int) -> None:
       va="top",
       fontsize=7.5,
       color=style.INK if named else style.FAINT,
-      fontweight="bold" if tile.caption.startswith(("apex", "midpoint")) else "normal",
+      fontweight="bold" if tile.caption.startswith(("apex", "midpoint", "spotted")) else "normal",
     )
   axes.set_xlim(0, columns * step)
   axes.set_ylim(height, 0)
@@ -214,9 +231,10 @@ def _strip(axes: Axes, tiles: list[Tile], columns: int) -> None:
 def _title(clips: Clips, n: int) -> str:
   rate = f" at {clips.fps[n]:.0f} fps" if clips.fps[n] > 0 else ""
   units = f", AU {clips.action_units[n]}" if clips.action_units[n] else ""
+  emotion = f": {clips.emotion[n]}" if clips.emotion[n] else ""
   if clips.channels == FLOW_MAPS:
-    return f"{clips.name(n)}: {clips.emotion[n]}{units}"
-  return f"{clips.name(n)}: {clips.emotion[n]}{units}, {clips.num_frames[n]} frames{rate}"
+    return f"{clips.name(n)}{emotion}{units}"
+  return f"{clips.name(n)}{emotion}{units}, {clips.num_frames[n]} frames{rate}"
 
 
 def _verdict(predictions: Predictions, row: int) -> tuple[str, str]:

@@ -66,8 +66,14 @@ def scaled(rows: np.ndarray, trains: np.ndarray, scale: str) -> np.ndarray:
   Returns:
     float64 [N, D]; clips that do not train may leave the range.
   """
+  shift, size = scaling(rows, trains, scale)
+  return rows if scale == "none" else (rows - shift) / size
+
+
+def scaling(rows: np.ndarray, trains: np.ndarray, scale: str) -> tuple[np.ndarray, np.ndarray]:
+  """What `scaled` subtracts from each column and divides it by, float64 [D] each."""
   if scale == "none":
-    return rows
+    return np.zeros(rows.shape[1]), np.ones(rows.shape[1])
   own = rows[trains]
   if scale == "standardise":
     shift, size = own.mean(axis=0), own.std(axis=0)
@@ -75,4 +81,4 @@ def scaled(rows: np.ndarray, trains: np.ndarray, scale: str) -> np.ndarray:
     shift, size = own.min(axis=0), np.ptp(own, axis=0)
   # The deviation of equal numbers may round to something above 0.
   constant = size <= 1e-12 * np.abs(own).max(axis=0)
-  return (rows - shift) / np.where(constant, 1.0, size)
+  return shift, np.where(constant, 1.0, size)

@@ -107,6 +107,22 @@ def decisions(problem: Problem, cost: float, *, shown: bool = True) -> np.ndarra
   return np.concatenate(values)[:folds].transpose(0, 2, 1)
 
 
+def weights(problem: Problem, cost: float) -> np.ndarray:
+  """float64 [K, D + 1]: what the first fold of `problem` ends with, of its scaled rows; bias last.
+
+  Raises:
+    TrainingError: as `decisions`.
+  """
+  rows, labels, copies, num_classes, balance, scale = problem
+  own = scaled(rows, copies[0] > 0, scale)
+  dual = rows.shape[1] + 1 > len(rows)
+  costs = _costs(labels, copies[:1], num_classes, cost, balance)
+  signs = np.where(labels == np.arange(num_classes)[:, None], 1.0, -1.0)
+  starts = np.zeros((1, num_classes, len(rows) if dual else rows.shape[1] + 1))
+  coefficients = _run(_matrix(own, dual), signs, costs, starts, dual)[0][0]
+  return coefficients @ _matrix(own, dual=False) if dual else coefficients
+
+
 def _training_in_all(copies: np.ndarray) -> np.ndarray:
   """int [F / _GROUP, N], 1 where a clip trains in all folds of a group.
 

@@ -115,7 +115,7 @@ def loso(
   clips = np.arange(of_folds.decisions.shape[1])
   fold = np.argmax(held_out, axis=0)
   decisions, prediction = of_folds.decisions[fold, clips], of_folds.prediction[fold, clips]
-  return Scores(decisions.astype(np.float32), prediction, _probabilities(decisions, prediction))
+  return Scores(decisions.astype(np.float32), prediction, probabilities_of(decisions, prediction))
 
 
 def everywhere(
@@ -128,11 +128,11 @@ def everywhere(
   shown: bool = True,
 ) -> Everywhere:
   """Predictions of all clips by the SVM of each fold; arguments and errors are those of `loso`."""
-  kernel, cost = _checked_options(machine)
+  kernel, cost = checked_options(machine)
   rows = rows_of.flat(features)
   labels, held_out = _checked_arrays(len(rows), labels, held_out, num_classes)
   counts = copies(labels, held_out, num_classes, machine.balance, machine.seed)
-  present = _present(labels, counts, num_classes)
+  present = present_classes(labels, counts, num_classes)
   values = np.zeros((len(counts), len(rows), num_classes))
   prediction = np.broadcast_to(present.argmax(axis=1)[:, None], values.shape[:2]).copy()
   several = present.sum(axis=1) > 1
@@ -147,7 +147,7 @@ def everywhere(
   return Everywhere(values, prediction)
 
 
-def _checked_options(machine: Machine) -> tuple[libsvm.Kernel, float]:
+def checked_options(machine: Machine) -> tuple[libsvm.Kernel, float]:
   """The kernel and C, once every option is known to be allowed."""
   checks.check_choice("balance", machine.balance, BALANCES)
   checks.check_choice("scale", machine.scale, rows_of.SCALES)
@@ -216,12 +216,12 @@ def _checked_arrays(
   return labels.astype(np.int64), held_out
 
 
-def _present(labels: np.ndarray, counts: np.ndarray, num_classes: int) -> np.ndarray:
+def present_classes(labels: np.ndarray, counts: np.ndarray, num_classes: int) -> np.ndarray:
   """bool [F, K], whether a fold has clips of a class to learn from."""
   return counts.astype(bool) @ (labels[:, None] == np.arange(num_classes))
 
 
-def _probabilities(decisions: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+def probabilities_of(decisions: np.ndarray, prediction: np.ndarray) -> np.ndarray:
   """float32 [N, K], see `loso`; the prediction has the largest of its row, the first of equals."""
   shifted = np.exp(decisions - decisions.max(axis=1, keepdims=True))
   p = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)

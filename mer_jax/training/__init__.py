@@ -2,7 +2,7 @@
 
 from mer_jax.training.augment import Augment
 from mer_jax.training.average import Average
-from mer_jax.training.checkpoints import Checkpoints
+from mer_jax.training.checkpoints import Checkpoints, newest_leaves
 from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
@@ -29,6 +29,7 @@ __all__ = [
   "build",
   "by_clip",
   "estimate",
+  "newest_leaves",
   "snapshot_epochs",
   "train",
 ]

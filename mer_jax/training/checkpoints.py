@@ -21,6 +21,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from mer_jax.errors import DataError
 from mer_jax.runtime import atomic, distributed
 from mer_jax.training.fold import FoldState
 from mer_jax.training.layout import Layout
@@ -185,6 +186,32 @@ class Checkpoints:
       f" {aside}; the run {then}.",
       file=sys.stderr,
     )
+
+
+def newest_leaves(directory: str | os.PathLike[str]) -> list[np.ndarray] | None:
+  """The leaves [S, F, ...] of the newest state in `directory`, in their order; None without one.
+
+  Nothing in the folder is changed.
+
+  Raises:
+    DataError: the checkpoint is damaged.
+  """
+  directory = pathlib.Path(os.path.abspath(directory))
+  epochs = [int(path.name) for path in directory.glob("*") if path.name.isdecimal()]
+  if not epochs:
+    return None
+  folder = directory / str(max(epochs)) / _ITEM
+  try:
+    _check_digests(folder)
+    restored = ocp.StandardCheckpointer().restore(folder)
+  except MemoryError:
+    raise
+  except Exception as error:  # damage surfaces as whatever the library happens to trip over
+    raise DataError(
+      f"The checkpoint {folder} cannot be read ({type(error).__name__}: {error}). Run the command"
+      " of that run again in a new workdir."
+    ) from error
+  return [np.asarray(restored[name]) for name in sorted(restored)]
 
 
 def _remove_half_written(directory: pathlib.Path, patience_seconds: float = 5.0) -> None:

@@ -12,6 +12,7 @@ from mer_jax.experiment import drawn_source
 from . import drawing, drawn_ablation, drawn_pictures
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_every_way_of_drawing_is_timed(tmp_path):
   assert drawing.main(["--quick", "--rounds", "2", "--out", str(tmp_path)]) == 0

@@ -75,6 +75,8 @@ LESS = {
   "train demo": DEMO,
   "fit demo": DEMO,
   "models": (),
+  "predict": (),
+  "export": (),
   "train parallel_cnn_lstm": (
     *SMALL,
     "--config.model.channels=2,2,2",

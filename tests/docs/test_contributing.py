@@ -116,6 +116,7 @@ def test_examples_are_formatted(checkout):
   python(checkout, "-m", "ruff", "format", "--diff", *settings, *sorted(changed))
 
 
+@pytest.mark.exhaustive
 def test_what_goes_through_the_tables_takes_the_new_entries(checkout):
   options = ("-q", "-p", "no:cacheprovider", "-W", "error", "--rootdir", checkout, "-rA")
   out = python(checkout, "-m", "pytest", *options, *BY_TABLE, "-k", CHOSEN)

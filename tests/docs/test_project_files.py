@@ -72,6 +72,7 @@ def test_pythons_agree():
   assert job["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
   assert [step["run"] for step in job["steps"] if "run" in step] == [
     "make test",
+    "make test-all",
     "make demo",
     "make docs",
   ]
@@ -79,7 +80,7 @@ def test_pythons_agree():
 
 def test_what_ci_runs_are_targets_of_the_makefile():
   makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-  for target in ("install", "test", "test-fast", "demo", "docs"):
+  for target in ("install", "test", "test-fast", "test-all", "demo", "docs"):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 

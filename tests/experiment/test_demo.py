@@ -58,6 +58,7 @@ def onset_frames_uf1(data_dir, class_weight):
 def test_the_demo_beats_the_majority_and_the_onset_frame(tmp_path):
   commands = commands_of_the_demo(tmp_path)
   expected = ["synthetic", "build", "build", "train", "train", "compare"]
+  expected += ["fit", "synthetic", "predict"]
   assert [command[3] for command in commands] == expected
   # Optimised, as a user has it: here it is the computation that takes long, not the compiler.
   environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
@@ -71,3 +72,9 @@ def test_the_demo_beats_the_majority_and_the_onset_frame(tmp_path):
   zero_shot = json.loads((tmp_path / "zero_shot" / "metrics.json").read_text())
   assert zero_shot["pooled"]["uf1"] >= scores["pooled"]["uf1"]
   assert (tmp_path / "comparison" / "comparison.html").is_file()
+  # The model that is kept carries the scores of the run, and knows nobody whom it is asked about.
+  facts = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
+  assert facts["scores"]["uf1"] == scores["pooled"]["uf1"]
+  page = (tmp_path / "predicted" / "report.html").read_text(encoding="utf-8")
+  assert "1 clip predicted" in page
+  assert "knows the subject" not in page

@@ -77,20 +77,48 @@ def test_a_killed_fit_goes_on_and_leaves_the_model_of_one_that_was_not(
   # Again: nothing is trained, and what a run in the same workdir measured is stored.
   log = tmp_path / "whole" / "fit" / "history.jsonl"
   before = log.read_bytes()
-  uf1 = 0.25
-  measured = {"pooled": {"uf1": uf1, "uar": 0.5, "accuracy": 0.5, "clips": 30}}
-  measured |= {"folds": 5, "seeds": [0, 1]}
-  (tmp_path / "whole" / "metrics.json").write_text(json.dumps(measured))
+  uf1 = run.run(config, tmp_path / "whole", quiet=True)["pooled"]["uf1"]
   again = fit.fit(config, tmp_path / "whole")
   assert again.scores["uf1"] == uf1
   assert again.digest == whole.digest
   assert log.read_bytes() == before
   printed = capsys.readouterr().out
   assert "finished fit, which is not trained again" in printed
-  assert "5 subjects of casme2 (synthetic); scores: uf1 0.250" in printed
+  assert f"5 subjects of casme2 (synthetic); scores: uf1 {uf1:.3f}" in printed
+  _check_folds(tmp_path / "whole", split, arrays)
   config.training.epochs = 4
   with pytest.raises(errors.WorkdirError, match="epochs: 3 there, 4 now"):
     fit.fit(config, tmp_path / "whole", quiet=True)
+
+
+def _check_folds(workdir, split, arrays):
+  """Every fold of the run in `workdir` can be loaded, and predicts what the run did."""
+  rows = evaluation.read_csv(workdir / "predictions.csv")
+  for fold, held_out in zip(split.fold_names, split.held_out, strict=True):
+    model = mer_jax.load(workdir, fold=fold)
+    own = rows.probabilities[np.isin(rows.clip, split.clips.clip[held_out])]
+    names = rows.clip[np.isin(rows.clip, split.clips.clip[held_out])]
+    order = [list(split.clips.clip).index(name) for name in names[: held_out.sum()]]
+    given = {name: array[order] for name, array in arrays.items()}
+    np.testing.assert_allclose(model.probabilities(given).reshape(-1, 3), own, atol=1e-6)
+    assert set(split.clips.subject[held_out]) == {
+      str(subject)
+      for subject in split.clips.subject
+      if ("casme2", str(subject)) not in model.provenance.subjects
+    }
+  alone = mer_jax.load(workdir, fold=split.fold_names[0], seed=1)
+  both = mer_jax.load(workdir, fold=split.fold_names[0])
+  for name, array in both.weights.items():
+    np.testing.assert_array_equal(alone.weights[name], array[1:])
+  for given, says in (
+    ({"fold": "casme2/sub99"}, "Unknown fold 'casme2/sub99'"),
+    ({"fold": split.fold_names[0], "seed": 7}, r"has no seed 7; it has \[0, 1\]"),
+    ({"seed": 0}, "seed=0 is of a fold of a run"),
+  ):
+    with pytest.raises(errors.ConfigError, match=says):
+      mer_jax.load(workdir, **given)
+  with pytest.raises(errors.DataError, match="no workdir whose folds can be loaded"):
+    mer_jax.load(workdir.parent, fold=split.fold_names[0])
 
 
 def test_a_run_from_weights_that_know_its_subjects_is_refused_or_marked(config, tmp_path):
@@ -241,16 +269,38 @@ def test_an_svm_reads_the_features_of_each_seed(config, weights, tmp_path, join)
 
 
 @pytest.mark.parametrize(
+  "options", [{"cost": 1.0}, {"kernel": "rbf", "balance": "oversample", "scale": "standardise"}]
+)
+def test_an_svm_is_fitted_saved_and_loaded(config, tmp_path, options):
+  config.model = {"name": "svm", **options}
+  fitted_model = fit.fit(config, tmp_path / "fit", quiet=True)
+  split, arrays = images(config)
+  model = mer_jax.load(tmp_path / "fit" / "model")
+  assert model.seeds == (2 if "balance" in options else 1)
+  for seed in range(model.seeds):
+    machine = svm.Machine(**options, seed=seed)
+    own = svm.predict(svm.fit(arrays, split.labels, 3, machine), machine, arrays)
+    by_seed = model.probabilities(arrays)[seed]
+    np.testing.assert_allclose(by_seed, own.probabilities, atol=1e-6)
+    few = {name: array[4:6] for name, array in arrays.items()}
+    np.testing.assert_allclose(model.probabilities(few)[seed], by_seed[4:6], atol=1e-6)
+  assert model.digest == fitted_model.digest
+  with pytest.raises(errors.ConfigError, match="An SVM has no layers"):
+    model.features(arrays)
+
+
+@pytest.mark.parametrize(
   ("fields", "says"),
   [
     ({"sweep.learning_rate": (0.1, 0.2)}, "A fit is one training"),
     ({"selection.name": "inner"}, "holds nobody out to select by"),
-    ({"model.name": "svm"}, "An SVM cannot be fitted yet"),
+    ({"model.name": "svm"}, "is two models in one"),
   ],
 )
-def test_what_is_no_single_training_of_a_network_cannot_be_fitted(config, tmp_path, fields, says):
+def test_what_is_no_single_training_cannot_be_fitted(config, tmp_path, fields, says):
   if "model.name" in fields:
     config.model = {"name": "svm"}
+    config.start.weights = "ststnet_drawn"
   else:
     config.update_from_flattened_dict(fields)
   with pytest.raises(errors.ConfigError, match=says):

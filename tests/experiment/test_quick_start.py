@@ -75,6 +75,7 @@ def demo(data_dir, tmp_path_factory):
   return run
 
 
+@pytest.mark.exhaustive
 def test_the_second_demo_compiles_nothing(demo):
   first = demo("first")
   assert first["hit"] == []

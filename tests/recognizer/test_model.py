@@ -13,9 +13,9 @@ import trained_models
 from annotated_clips import THREE, annotated
 from problems import problem, program
 
-from mer_jax import errors, models, recognizer
+from mer_jax import errors, inputs, models, recognizer
 from mer_jax.cli import command
-from mer_jax.clips import FLOW_MAPS
+from mer_jax.clips import FLOW_MAPS, Clips
 from mer_jax.recognizer import Provenance, folder
 
 SEEN = Provenance((("casme2", "sub01"), ("casme2", "sub02")), {"digest": "abc"}, True)
@@ -54,12 +54,36 @@ def test_half_precision_is_half_the_size_and_near(saved, tmp_path):
 
 
 @pytest.mark.parametrize("where", [0, 0.3, 0.6, 1])
-def test_a_file_damaged_in_any_byte_is_refused(saved, where):
-  data = bytearray((saved / folder.WEIGHTS).read_bytes())
+@pytest.mark.parametrize("file", [folder.WEIGHTS, folder.FACTS])
+def test_a_file_damaged_in_any_byte_is_refused(saved, file, where):
+  data = bytearray((saved / file).read_bytes())
   data[int(where * (len(data) - 1))] ^= 1
-  (saved / folder.WEIGHTS).write_bytes(data)
-  with pytest.raises(errors.DataError, match="sha256"):
+  (saved / file).write_bytes(data)
+  with pytest.raises(errors.DataError, match=r"sha256|no JSON"):
     recognizer.load(saved)
+
+
+def test_facts_changed_by_hand_are_refused(saved):
+  file = saved / folder.FACTS
+  file.write_text(file.read_text().replace('"name": "small"', '"name": "large"'))
+  with pytest.raises(errors.DataError, match="is not as it was written"):
+    recognizer.load(saved)
+
+
+def test_a_model_of_maps_reads_the_flow_of_frames():
+  rng = np.random.default_rng(0)
+  maps = {"name": "flow_maps", "index": 0, "normalise": "relative"}
+  model = trained_models.ststnet(size=28, input=maps)
+  frames = [rng.integers(0, 256, (3, 128, 128), np.uint8) for _ in range(2)]
+  clips = Clips.from_frames(frames, apex=[1, 2])
+  read = inputs.make(
+    "flow", clips, size=28, method="tv_l1", head_motion="affine", normalise="relative"
+  )
+  own = model.probabilities(read).mean(axis=0)
+  np.testing.assert_array_equal(model.predict(clips).probabilities, own)
+  # Maps scaled per image by their publisher cannot be made of frames.
+  with pytest.raises(errors.ConfigError, match="reads clips of 'u v strain'"):
+    trained_models.ststnet(size=28).predict(clips)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +98,7 @@ def test_a_file_damaged_in_any_byte_is_refused(saved, where):
 )
 def test_facts_that_do_not_hold_are_refused(saved, change, says):
   facts = json.loads((saved / folder.FACTS).read_text())
-  (saved / folder.FACTS).write_text(json.dumps(facts | change))
+  (saved / folder.FACTS).write_text(folder.sealed(json.dumps(facts | change)))
   with pytest.raises(errors.DataError, match=says):
     recognizer.load(saved)
 

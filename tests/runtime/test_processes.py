@@ -113,6 +113,7 @@ def test_two_processes_are_one_even_if_stopped(config, alone, server, tmp_path):
   assert others == []
 
 
+@pytest.mark.exhaustive
 def test_one_process_goes_on_as_two_and_those_as_one(config, alone, server, tmp_path):
   workdir, killed = tmp_path / "run", tmp_path / "killed"
   shutil.copytree(alone, workdir)
@@ -162,6 +163,7 @@ def test_different_data_are_refused_by_both(config, server, other_data_dir, tmp_
   assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.exhaustive
 def test_two_processes_choose_by_inner_folds_and_one_reports_it(config, server, tmp_path, capsys):
   small = config.copy_and_resolve_references()
   small.training.epochs = small.checkpoint.every_epochs = 2
