@@ -24,6 +24,7 @@ _SAMM_LV = {
   "offset": ("Offset", "Offset Frame"),
   "kind": ("Type", "Micro"),
 }
+_DEPTH = 6  # of folders; links may go in circles
 _SAMM = {"filename": ("Filename",), "emotion": ("Estimated Emotion",)}
 
 
@@ -50,6 +51,7 @@ class LongVideo:
 
   subject: str
   name: str
+  numbers: tuple[int, ...]
   frames: tuple[pathlib.Path, ...]
   expressions: tuple[Expression, ...]
 
@@ -101,38 +103,45 @@ def _read(
 ) -> LongCorpus:
   _, folder_name, fps = _FORMATS[name]
   remarks: list[str] = []
-  rows = _casme_squared(sheet, remarks) if name == "casme_squared" else None
-  rows = _samm_lv(sheet, workbooks, remarks) if rows is None else rows
-  videos = []
-  for folder in _video_folders(root, folder_name):
-    match = re.match(folder_name, folder.name)
-    key = (match[1], match[2]) if match else ("", "")
+  if name == "casme_squared":
+    rows = _casme_squared(sheet, remarks)
+  else:
+    rows = _samm_lv(sheet, workbooks, remarks)
+  videos, present = [], set()
+  for folder, key in _video_folders(root, re.compile(folder_name)):
+    present.add(key)
     try:
       numbered, _ = list_frames(folder)
     except FrameError as error:
       remarks.append(f"video {folder.name} left out: {error}")
       continue
-    own = [row for row in rows if row.video == key]
-    coded = tuple(_located(own, list(numbered), remarks))
-    videos.append(LongVideo(match[1] if match else "", folder.name, (*numbered.values(),), coded))
-  present = {re.match(folder_name, video.name)[0] for video in videos}  # pyrefly: ignore
-  absent = {"_".join(row.video) for row in rows} - present
-  remarks += [f"video {video} is coded and has no frames" for video in sorted(absent)]
+    numbers = tuple(numbered)
+    coded = tuple(_located([row for row in rows if row.video == key], numbers, remarks))
+    videos.append(LongVideo(key[0], folder.name, numbers, tuple(numbered.values()), coded))
+  absent = sorted({row.video for row in rows} - present)
+  remarks += [f"video {'_'.join(video)} is coded and has no frames" for video in absent]
   if not videos:
     raise DataError(f"{root}: {sheet.name} is there, but no folder of frames.\n{EXPECTED}")
   return LongCorpus(name, fps, tuple(videos), tuple(remarks), tree.is_synthetic(root, root))
 
 
-def _video_folders(root: pathlib.Path, pattern: str) -> list[pathlib.Path]:
-  found = []
-  for where, folders, _ in os.walk(root):
-    matching = [folder for folder in folders if re.match(pattern, folder)]
-    found += [pathlib.Path(where, folder) for folder in matching]
-    folders[:] = [folder for folder in folders if folder not in matching]
-  return sorted(found, key=lambda path: path.name)
+def _video_folders(
+  root: pathlib.Path, pattern: re.Pattern[str]
+) -> list[tuple[pathlib.Path, tuple[str, str]]]:
+  """Folders of frames with the keys of their videos, sorted by name."""
+  videos = []
+  for where, folders, _ in os.walk(root, followlinks=True):
+    if len(pathlib.Path(where).relative_to(root).parts) >= _DEPTH:
+      folders.clear()
+    matches = [match for folder in folders if (match := pattern.match(folder))]
+    videos += [(pathlib.Path(where, m.string), (m[1], m[2])) for m in matches]
+    folders[:] = [folder for folder in folders if not pattern.match(folder)]
+  return sorted(videos, key=lambda video: video[0].name)
 
 
-def _located(rows: list[_Coded], numbers: list[int], remarks: list[str]) -> Iterator[Expression]:
+def _located(
+  rows: list[_Coded], numbers: tuple[int, ...], remarks: list[str]
+) -> Iterator[Expression]:
   """Expressions by index of frame; those outside the frames are left out with a remark."""
   at = {number: index for index, number in enumerate(numbers)}
   for row in rows:

@@ -32,20 +32,19 @@ class Coded(NamedTuple):
   event: Event
 
 
-def write(kind: LongFormat, coded: list[Coded], root: pathlib.Path) -> None:
-  """Writes the sheets of a corpus below `root`; frames count from 1."""
+def write(kind: LongFormat, subjects: list[int], coded: list[Coded], root: pathlib.Path) -> None:
+  """Writes the sheets of a corpus of these subjects below `root`; frames count from 1."""
   if kind is long_formats.CASME_SQUARED:
-    _casme_squared(coded, root)
+    _casme_squared(subjects, coded, root)
   else:
     _samm_lv(coded, root)
 
 
-def _casme_squared(coded: list[Coded], root: pathlib.Path) -> None:
+def _casme_squared(subjects: list[int], coded: list[Coded], root: pathlib.Path) -> None:
   """Without a header: subject, video, onset, apex, offset, AUs, emotion, type, self-report."""
   book = openpyxl.Workbook()
   page = book.worksheets[0]
   page.title = "CASFEcode_final"
-  subjects = sorted({row.subject for row in coded})
   for subject, index, number, event in coded:
     page.append(
       [

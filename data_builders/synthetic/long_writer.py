@@ -81,7 +81,8 @@ def write(
     return False
   with folder.replacing(out) as root:
     coded = _draw(kind, videos, options, root, workers)
-    long_sheets.write(kind, coded, root)
+    subjects = sorted({video.subject for video in videos})
+    long_sheets.write(kind, subjects, coded, root)
     folder.write_mark(root, kind.name, parameters)
   return True
 

@@ -19,6 +19,7 @@ COMMANDS = {
   "predict": ("mer_jax.cli.predict", "what a trained model says of clips or frames"),
   "export": ("mer_jax.cli.export", "write a trained model for programs without mer_jax"),
   "models": ("mer_jax.cli.models", "list the trained models that ship with the package"),
+  "spot": ("mer_jax.cli.spot", "find expressions in long videos, and score that"),
   "compare": ("mer_jax.cli.compare", "compare finished runs clip by clip"),
   "audit": ("mer_jax.cli.audit", "score published logs again and check what they claim"),
   "score": ("mer_jax.cli.score", "score features from elsewhere with an SVM"),

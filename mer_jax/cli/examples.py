@@ -45,6 +45,13 @@ EXAMPLES = {
     ),
   ),
   "models": (("trained models that ship with the package", "mer_jax models"),),
+  "spot": (
+    (
+      "draw videos of minutes in the format of CAS(ME)^2",
+      "mer_jax synthetic long --format=casme_squared --out=corpora/LONG --subjects=2 --minutes=1",
+    ),
+    ("find micro- and macro-expressions in them", "mer_jax spot corpora/LONG --out=runs/spot"),
+  ),
   "compare": (
     (
       "compare runs clip by clip",

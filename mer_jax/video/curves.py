@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import threading
 from typing import NamedTuple
 
 import cv2
@@ -14,6 +15,7 @@ WINDOW = 1 / 3  # seconds over which motion is measured
 KEYFRAME = 2.0  # seconds after which motion is measured against a new frame
 # Squared gradient, gray values a pixel, below which a region has too little texture to be followed.
 _RIDGE = 2.0
+_local = threading.local()  # the search holds buffers, so every thread needs its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,14 +189,10 @@ def _pixels() -> np.ndarray:
 
 def flow(before: np.ndarray, after: np.ndarray) -> np.ndarray:
   """Dense inverse search at half the resolution, float32 [H, W, 2] in pixels."""
-  return _search().calc(before, after, np.zeros((*before.shape, 2), np.float32))
-
-
-@functools.cache
-def _search() -> "cv2.DISOpticalFlow":
-  search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-  search.setFinestScale(1)
-  return search
+  if not hasattr(_local, "search"):
+    _local.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    _local.search.setFinestScale(1)
+  return _local.search.calc(before, after, np.zeros((*before.shape, 2), np.float32))
 
 
 def without_head(uv: np.ndarray) -> np.ndarray:

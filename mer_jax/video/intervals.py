@@ -11,12 +11,13 @@ from mer_jax.video.curves import MotionCurves
 from mer_jax.video.regions import REGIONS
 
 LONGEST_MICRO = 0.5  # seconds
+SHORTEST = 0.15  # seconds; a face does not come and go faster
 LONGEST = 4.0  # seconds; what lasts longer is posture, not an expression
 # Seconds over which a region's median position counts as rest: three times the longest expression
 # of the kind, or twice, so that the expression itself cannot become the rest.
 _REST = {"micro": 1.5, "macro": 8.0}
 _MACRO_FACTOR = 1.3  # on the threshold; slow motion is also what is left of turns of the head
-_EDGE = 0.2  # share of the peak at which an expression begins and ends
+_EDGE = 0.15  # share of the peak at which an expression begins and ends
 _MOVING = 0.5  # share of the strongest region's motion from which another one moves too
 _APART = 0.3  # seconds between two expressions
 
@@ -92,7 +93,7 @@ def _spans(
       onset, offset = _extent(moved, apex)
       seconds = (offset - onset + 1) / fps
       micro = seconds <= LONGEST_MICRO
-      if micro != (kind == "micro") or seconds > LONGEST:
+      if micro != (kind == "micro") or not SHORTEST <= seconds <= LONGEST:
         continue
       if not free[onset : offset + 1].all():
         continue

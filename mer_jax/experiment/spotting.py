@@ -1,0 +1,218 @@
+"""A corpus of long videos, spotted and scored: spotting.json and intervals.csv."""
+
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from mer_jax import checks
+from mer_jax.evaluation import spotting as scoring
+from mer_jax.evaluation import write_json
+from mer_jax.evaluation.spotting import Span
+from mer_jax.experiment import spotted_classes
+from mer_jax.experiment.spotted_classes import Classes
+from mer_jax.inputs.threads import one_thread_in_opencv
+from mer_jax.runtime import atomic
+from mer_jax.runtime.progress import progress
+from mer_jax.video.crops import SteadyCrops
+from mer_jax.video.curves import stride_of
+from mer_jax.video.intervals import Interval
+from mer_jax.video.methods import METHODS, Method
+
+RESULTS, INTERVALS = "spotting.json", "intervals.csv"
+_COLUMNS = ("subject", "video", "onset", "apex", "offset", "kind", "strength", "regions", "right")
+
+
+class Expression(Protocol):
+  """A coded expression: indices into the frames of its video, kind and native emotion."""
+
+  onset: int
+  offset: int
+  kind: str
+  emotion: str
+
+
+class Video(Protocol):
+  """A video of T frames: subject, name, numbers and files of the frames, coded expressions."""
+
+  subject: str
+  name: str
+  numbers: Sequence[int]
+  frames: Sequence[pathlib.Path]
+  expressions: Sequence[Any]
+
+
+class Corpus(Protocol):
+  """Videos of one format; `remarks` say what its reader left out."""
+
+  format: str
+  fps: int
+  videos: Sequence[Video]
+  remarks: Sequence[str]
+  synthetic: bool
+
+
+# From a file to uint8 [H, W], or None where it cannot be read.
+Read = Callable[[pathlib.Path], np.ndarray | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spotted:
+  """Of one video: intervals by index of frame with their classes, and numbers of frames."""
+
+  intervals: list[Interval]
+  classes: list[Classes]
+  unreadable: int
+  faceless: int
+  measured: int
+
+
+def spot_corpus(
+  corpus: Corpus,
+  read: Read,
+  out: str | os.PathLike[str],
+  *,
+  method: str = "regions",
+  threshold: float | None = None,
+  model: str = "motion_net_drawn",
+) -> dict[str, Any]:
+  """Spots every video and leaves the scores and the intervals in a folder.
+
+  Args:
+    corpus: what is spotted.
+    read: decodes a frame.
+    out: the folder; files of an earlier call are replaced.
+    method: a key of `METHODS`.
+    threshold: the number to turn; None: that of the method.
+    model: names the class of every interval, from the flow between onset and apex.
+
+  Returns:
+    The content of spotting.json.
+
+  Raises:
+    ConfigError: an unknown method or model, or a threshold that is not above 0.
+    WorkdirError: the folder cannot be written.
+  """
+  checks.check_choice("method", method, METHODS)
+  way = METHODS[method]
+  threshold = way.threshold if threshold is None else threshold
+  checks.check_positive("threshold", threshold)
+  classify = spotted_classes.classifier(model)
+
+  def of_video(video: Video, bar: tqdm) -> _Spotted:
+    return _spotted(video, corpus.fps, read, way, threshold, bar, classify)
+
+  total = sum(len(video.frames) for video in corpus.videos)
+  bar = progress(total, f"spotting {corpus.format}", "frame")
+  with one_thread_in_opencv(), bar, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    spotted = list(pool.map(lambda video: of_video(video, bar), corpus.videos))
+  facts = {"method": method, "threshold": threshold, "model": model}
+  summary = facts | _scores(corpus, spotted, classify.names)
+  out = pathlib.Path(out).expanduser()
+  atomic.write_text(out / INTERVALS, _table(corpus, spotted, classify.names))
+  write_json(out / RESULTS, summary)
+  return summary
+
+
+def _spotted(
+  video: Video,
+  fps: int,
+  read: Read,
+  way: Method,
+  threshold: float,
+  bar: tqdm,
+  classify: spotted_classes.Classifier,
+) -> _Spotted:
+  stride = stride_of(fps)
+  measure, crops = way.measure(fps / stride), SteadyCrops(fps / stride, follow=way.follow)
+  unreadable = faceless = 0
+  for index in range(0, len(video.frames), stride):
+    frame = read(video.frames[index])
+    crop, changed = (None, False) if frame is None else crops.next(frame)
+    unreadable += frame is None
+    faceless += frame is not None and crop is None
+    if changed:
+      measure.new_window()
+    measure.add(crop, index / fps)
+    bar.update(min(stride, len(video.frames) - index))
+  last = len(video.frames) - 1
+  intervals = [
+    dataclasses.replace(
+      interval,
+      onset=interval.onset * stride,
+      apex=interval.apex * stride,
+      offset=min(interval.offset * stride + stride - 1, last),
+    )
+    for interval in way.spot(measure.curves(), threshold)
+  ]
+  pairs = [(read(video.frames[i.onset]), read(video.frames[i.apex])) for i in intervals]
+  return _Spotted(intervals, classify(pairs), unreadable, faceless, len(range(0, last + 1, stride)))
+
+
+def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> dict[str, Any]:
+  coded, found = _spans(corpus, spotted)
+  counts = scoring.counts(coded, found)
+  minutes = sum(len(video.frames) for video in corpus.videos) / corpus.fps / 60
+  analysis = scoring.analysis(scoring.match(coded, found), names)
+  public = scoring.counts_of_public_scorer(coded, found)
+  without = "no micro-expression with one of the model's classes was spotted"
+  return {
+    "corpus": corpus.format,
+    "synthetic": corpus.synthetic,
+    "videos": len(corpus.videos),
+    "subjects": len({video.subject for video in corpus.videos}),
+    "minutes": minutes,
+    **{f"f1_{kind}": count.f1 for kind, count in counts.items()},
+    "f1_analysis": analysis.f1 if analysis else None,
+    "uf1_analysis": analysis.uf1 if analysis else None,
+    "uar_analysis": analysis.uar if analysis else None,
+    "intervals_analysis": analysis.intervals if analysis else 0,
+    "strs": counts["micro"].f1 * analysis.f1 if analysis else None,
+    **({} if analysis else {"strs_is_null_because": without}),
+    "false_alarms_per_minute": counts["overall"].wrong / minutes,
+    "counts": {
+      kind: dataclasses.asdict(count) | {"precision": count.precision, "recall": count.recall}
+      for kind, count in counts.items()
+    },
+    "as_the_public_scorer_counts": dataclasses.asdict(public) | {"f1": public.f1},
+    "frames_measured": sum(part.measured for part in spotted),
+    "frames_unreadable": sum(part.unreadable for part in spotted),
+    "frames_without_face": sum(part.faceless for part in spotted),
+    "remarks": list(corpus.remarks),
+  }
+
+
+def _spans(corpus: Corpus, spotted: list[_Spotted]) -> tuple[list[Span], list[Span]]:
+  """Coded and spotted intervals by index of frame."""
+  coded, found = [], []
+  for video, part in zip(corpus.videos, spotted, strict=True):
+    for e in video.expressions:
+      label = spotted_classes.CLASS_OF.get(e.emotion, "")
+      coded.append(Span(video.name, e.onset, e.offset, e.kind, label))
+    for i, classes in zip(part.intervals, part.classes, strict=True):
+      found.append(Span(video.name, i.onset, i.offset, i.kind, classes.name))
+  return coded, found
+
+
+def _table(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> str:
+  """Spotted intervals as csv; frames by the numbers in their files' names."""
+  coded, found = _spans(corpus, spotted)
+  right = {id(span) for _, span in scoring.match(coded, found)}
+  flags = iter([int(id(span) in right) for span in found])
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow([*_COLUMNS, "class", *(f"p_{name}" for name in names)])
+  for video, part in zip(corpus.videos, spotted, strict=True):
+    for i, classes in zip(part.intervals, part.classes, strict=True):
+      frames = [video.numbers[t] for t in (i.onset, i.apex, i.offset)]
+      cells = [i.kind, f"{i.strength:.4g}", "+".join(i.regions), next(flags), classes.name]
+      chances = [f"{p:.4f}" for p in classes.probabilities]
+      writer.writerow([video.subject, video.name, *frames, *cells, *chances])
+  return text.getvalue()
