@@ -14,14 +14,15 @@ from mer_jax.video import regions
 OUTER_EYES = (33, 263)
 INNER_EYES = (133, 362)
 NOSE, CORNERS = 2, (61, 291)
-_OUTER = LENGTHS["eye_x"][0] + LENGTHS["eye_w"][0]
+# Half the distance between the outer corners of the eyes, in face widths.
+OUTER = LENGTHS["eye_x"][0] + LENGTHS["eye_w"][0]
 _INNER = LENGTHS["eye_x"][0] - LENGTHS["eye_w"][0]
 _MOUTH = LENGTHS["mouth_w"][0], LENGTHS["mouth_y"][0]
 _POINTS = (*OUTER_EYES, *INNER_EYES, NOSE, *CORNERS)
 _PLACES = np.array(
   [
-    (-_OUTER, 0.0),
-    (_OUTER, 0.0),
+    (-OUTER, 0.0),
+    (OUTER, 0.0),
     (-_INNER, 0.0),
     (_INNER, 0.0),
     (0.0, LENGTHS["nose_y"][0]),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mer_jax.video import align
 from mer_jax.video.align import OUTER_EYES
 
 # What is said of a frame, in the order of the numbers in arrays; a blink is marked, and measured.
@@ -40,6 +41,13 @@ class Judge:
     # A running median: it moves by steps of fixed size, so a blink hardly moves it.
     self._opening = usual + np.clip(opening - usual, -0.003, 0.003)
     return BLINKING if opening < _CLOSED * usual else USABLE
+
+
+def of_crop(crop: np.ndarray, width: float) -> int:
+  """The state of a frame without landmarks: its aligned face, and how wide that is in pixels."""
+  if crop.mean() < _DARK or crop.std() < _FLAT:
+    return TOO_DARK
+  return TOO_SMALL if 2 * align.OUTER * width < LEAST_EYES else USABLE
 
 
 def _of_frame(points: np.ndarray, crop: np.ndarray, shape: tuple[int, int]) -> int:
