@@ -1,0 +1,329 @@
+"""From a video file to a page: faces followed, intervals spotted, what a model makes of each."""
+
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from mer_jax import checks, recognizer
+from mer_jax.clips import Clips
+from mer_jax.errors import DataError
+from mer_jax.experiment import annotated_video
+from mer_jax.experiment.prediction import describe
+from mer_jax.report import timeline
+from mer_jax.report.timeline import Mark
+from mer_jax.runtime import atomic
+from mer_jax.runtime.progress import progress
+from mer_jax.video import align, landmarks, usable
+from mer_jax.video.curves import RegionMotion, stride_of
+from mer_jax.video.decode import Frame, Video, open_video
+from mer_jax.video.follow import FACES, CascadeFollower, Followed, Follower, LandmarkFollower
+from mer_jax.video.intervals import Interval, SpotOptions, spot
+from mer_jax.video.regions import SIZE
+
+_SHORTEST = 1.0  # seconds that a face must be seen for
+_LEAST_SLOTS = 12  # of a video: below that no third of a second of motion can be compared
+_DETECTORS = ("auto", "landmarks", "cascade")
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoOptions:
+  """How a video is looked at.
+
+  Attributes:
+    faces: "largest", or "all": each followed for itself.
+    detector: "landmarks", which needs the extra `video`; "cascade", without landmarks and less
+      exact; "auto": landmarks where they are installed.
+    threshold: see SpotOptions.
+    annotate: also write a copy of the video with boxes and labels.
+  """
+
+  faces: str = "largest"
+  detector: str = "auto"
+  threshold: float = SpotOptions().threshold
+  annotate: bool = False
+
+  def __post_init__(self) -> None:
+    """Refuses what is not allowed.
+
+    Raises:
+      ConfigError: names the option.
+    """
+    checks.check_choice("faces", self.faces, FACES)
+    checks.check_choice("detector", self.detector, _DETECTORS)
+    checks.check_positive("threshold", self.threshold)
+
+
+def predict_video(
+  path: str | os.PathLike[str],
+  out: str | os.PathLike[str],
+  model: recognizer.Model,
+  options: VideoOptions | None = None,
+) -> list[Mark]:
+  """Spots expressions in a video and lets `model` name each.
+
+  Leaves report.html and intervals.csv in the folder `out`, and with `annotate` annotated.mp4.
+
+  Args:
+    path: a file that OpenCV can decode.
+    out: any folder; other files in it stay as they are.
+    model: reads frames or flow maps.
+    options: how the video is looked at.
+
+  Returns:
+    The spotted intervals of all faces, by face and onset.
+
+  Raises:
+    ConfigError: landmarks are asked for and not installed.
+    DataError: no video, no face in it, or too short.
+    WorkdirError: the folder cannot be written.
+  """
+  options, out = options or VideoOptions(), pathlib.Path(out).expanduser()
+  video = open_video(path)
+  follower, remarks = _follower(video, options)
+  slots = _follow(video, follower)
+  faces = _measured(follower.faces, slots, video)
+  remarks += video.remarks() + _remarks(follower.faces, faces, slots, video)
+  spotted = [(face, i) for face in faces for i in _spotted(face, options)]
+  marks = _named(video, spotted, model)
+  atomic.write_text(out / "intervals.csv", _csv(marks, model.classes))
+  seen = [_seen(face) for face in faces]
+  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_states(faces)}
+  page = timeline.write(out, video.path.name, seen, marks, facts, describe(model), remarks)
+  if options.annotate:
+    annotated_video.write(out / "annotated.mp4", video, faces, marks)
+  _announce(page, marks, remarks, options.annotate)
+  return marks
+
+
+def _follower(video: Video, options: VideoOptions) -> tuple[Follower, list[str]]:
+  def measure() -> RegionMotion:
+    return RegionMotion(video.fps)
+
+  if options.detector == "landmarks" or (options.detector == "auto" and landmarks.installed()):
+    return LandmarkFollower(video.fps, measure, options.faces), []
+  remarks = []
+  if options.detector == "auto":
+    remarks.append(
+      "Landmarks of faces are not installed, so OpenCV's cascade looked for the face: blinks and"
+      f" turns of the head are not recognised. Better: {landmarks.INSTALL}"
+    )
+  if options.faces == "all":
+    remarks.append("The cascade follows the largest face alone; all faces need landmarks.")
+  return CascadeFollower(video.fps, measure), remarks
+
+
+def _follow(video: Video, follower: Follower) -> int:
+  """Lets `follower` look at all frames; returns the number of slots."""
+  slots = 0
+  with progress(video.claimed, "faces", "frame") as bar:
+    for frame in video.frames():
+      follower.add(frame)
+      slots = frame.index + 1
+      bar.update()
+  if slots < _LEAST_SLOTS:
+    frames = "1 frame" if slots == 1 else f"{slots} frames"
+    raise DataError(
+      f"{video.path} has {frames}; motion is looked for over a third of a second, so it needs"
+      f" at least {_LEAST_SLOTS}."
+    )
+  return slots
+
+
+def _measured(faces: Sequence[Followed], slots: int, video: Video) -> list[Followed]:
+  """The faces that are seen long enough.
+
+  Raises:
+    DataError: there is none.
+  """
+  long = [face for face in faces if face.seconds(video.fps) >= min(_SHORTEST, slots / video.fps / 2)]
+  if long:
+    return long
+  why = "".join(
+    f" Face {face.number}: {', '.join(_counts(face))} of {slots} frames." for face in faces
+  )
+  raise DataError(
+    f"{video.path}: in none of its {slots} frames ({slots / video.fps:.1f} s, {video.width} x"
+    f" {video.height}) is a face that can be measured.{why} A face should look at the camera, be lit"
+    f" well, and have at least {usable.LEAST_EYES:.0f} pixels between the outer corners of its eyes."
+  )
+
+
+def _counts(face: Followed) -> list[str]:
+  names = enumerate(usable.STATES)
+  return [f"{name} {n}" for state, name in names if (n := face.states.count(state))]
+
+
+def _remarks(
+  seen: Sequence[Followed], faces: Sequence[Followed], slots: int, video: Video
+) -> list[str]:
+  notes = []
+  if len(seen) > len(faces):
+    notes.append(f"{len(seen) - len(faces)} faces seen for less than a second are left out.")
+  for face in faces:
+    share = face.seconds(video.fps) * video.fps / slots
+    if share < 0.95:
+      notes.append(
+        f"Face {face.number} could be measured in {share:.0%} of the frames:"
+        f" {', '.join(_counts(face))}."
+      )
+  return notes
+
+
+def _spotted(face: Followed, options: VideoOptions) -> list[Interval]:
+  return spot(face.measure.curves(), SpotOptions(threshold=options.threshold))
+
+
+def _named(
+  video: Video, spotted: Sequence[tuple[Followed, Interval]], model: recognizer.Model
+) -> list[Mark]:
+  """Reads the video again for the frames of the intervals; memory holds those that are open."""
+  marks: list[Mark | None] = [None] * len(spotted)
+  with progress(len(spotted), "intervals", "interval") as bar:
+    for n, crops, sources in _crops(video, spotted):
+      face, interval = spotted[n]
+      at = interval.apex - interval.onset
+      prediction = model.predict(_clips(crops, interval, video.fps, n))
+      blinks = face.states[interval.onset : interval.offset + 1].count(usable.BLINKING)
+      marks[n] = Mark(
+        face=face.number,
+        interval=interval,
+        seconds=tuple(t / video.fps for t in (interval.onset, interval.apex, interval.offset)),
+        frames=tuple(sources[t] for t in (0, at, -1)),
+        onset_crop=crops[0],
+        apex_crop=crops[at],
+        classes=model.classes,
+        probabilities=prediction.probabilities[0],
+        spread=prediction.spread[0] if model.seeds > 1 else None,
+        blinking=blinks > 0,
+      )
+      bar.update()
+  return [mark for mark in marks if mark is not None]
+
+
+def _crops(
+  video: Video, spotted: Sequence[tuple[Followed, Interval]]
+) -> Iterator[tuple[int, np.ndarray, list[int]]]:
+  """Of each interval its index, frames uint8 [T, 128, 128] and their numbers in the file.
+
+  All frames of an interval are aligned as its onset is.
+  """
+  waiting = sorted(range(len(spotted)), key=lambda n: -spotted[n][1].onset)
+  opened: dict[int, tuple[list[np.ndarray], list[int]]] = {}
+  for frame in video.frames() if spotted else ():
+    while waiting and spotted[waiting[-1]][1].onset <= frame.index:
+      opened[waiting.pop()] = [], []
+    for n in list(opened):
+      face, interval = spotted[n]
+      crops, sources = opened[n]
+      crops.append(_aligned(face, interval, frame, crops))
+      sources.append(frame.source)
+      if frame.index == interval.offset:
+        del opened[n]
+        yield n, np.stack(crops), sources
+    if not waiting and not opened:
+      return
+
+
+def _aligned(
+  face: Followed, interval: Interval, frame: Frame, before: Sequence[np.ndarray]
+) -> np.ndarray:
+  transform = face.transform_at(interval.onset)
+  if frame.image is None or transform is None:  # a gap within a stretch is never measured
+    return before[-1] if before else np.zeros((SIZE, SIZE), np.uint8)
+  return align.cut(frame.image, transform)
+
+
+def _clips(crops: np.ndarray, interval: Interval, fps: float, n: int) -> Clips:
+  """One interval as Clips [1]."""
+  length = len(crops)
+  one: Callable[[object, type], np.ndarray] = lambda value, kind: np.array([value], kind)  # noqa: E731
+  return Clips(
+    frames=crops[..., None],
+    starts=np.array([0, length], np.int64),
+    dataset=one("video", np.str_),
+    subject=one("face", np.str_),
+    clip=one(f"interval{n + 1}", np.str_),
+    emotion=one("", np.str_),
+    action_units=one("", np.str_),
+    objective_class=one("", np.str_),
+    onset=one(0, np.int32),
+    apex=one(interval.apex - interval.onset, np.int32),
+    offset=one(length - 1, np.int32),
+    apex_missing=one(False, np.bool_),
+    fps=one(fps, np.float32),
+    first_frame=one(interval.onset, np.int64),
+    last_frame=one(interval.offset, np.int64),
+    synthetic=one(False, np.bool_),
+  )
+
+
+def _csv(marks: Sequence[Mark], classes: Sequence[str]) -> str:
+  file = io.StringIO()
+  table = csv.writer(file, lineterminator="\n")
+  points = ("onset", "apex", "offset")
+  table.writerow(
+    [
+      *("face", "kind"),
+      *(f"{point}_seconds" for point in points),
+      *(f"{point}_frame" for point in points),
+      *("strength_pixels", "regions", "blinking", "prediction"),
+      *(f"probability_{name}" for name in classes),
+      *(f"spread_{name}" for name in classes),
+    ]
+  )
+  for mark in marks:
+    spread = [""] * len(classes) if mark.spread is None else [f"{v:.6f}" for v in mark.spread]
+    table.writerow(
+      [
+        *(mark.face, mark.interval.kind),
+        *(f"{seconds:.3f}" for seconds in mark.seconds),
+        *mark.frames,
+        *(f"{mark.interval.strength:.3f}", "; ".join(mark.interval.regions)),
+        *(int(mark.blinking), mark.prediction),
+        *(f"{v:.6f}" for v in mark.probabilities),
+        *spread,
+      ]
+    )
+  return file.getvalue()
+
+
+def _seen(face: Followed) -> timeline.Face:
+  curves = face.measure.curves()
+  states = np.frombuffer(bytes(face.states), np.uint8)
+  return timeline.Face(face.number, curves, ~np.isin(states, usable.MEASURED))
+
+
+def _facts(video: Video) -> dict[str, str]:
+  every = stride_of(video.fps)
+  return {
+    "picture": f"{video.width} x {video.height} pixels, {video.fps:.2f} frames a second"
+    + (f", of which every {every}. is measured" if every > 1 else "")
+  }
+
+
+def _states(faces: Sequence[Followed]) -> dict[str, str]:
+  return {f"frames of face {face.number}": ", ".join(_counts(face)) for face in faces}
+
+
+def _announce(
+  page: pathlib.Path, marks: Sequence[Mark], remarks: Sequence[str], annotated: bool
+) -> None:
+  for mark in marks:
+    onset, apex, offset = mark.seconds
+    print(
+      f"{onset:8.2f} - {offset:.2f} s  {mark.interval.kind:5}  {mark.prediction}"
+      f" ({mark.probabilities.max():.2f})  {', '.join(mark.interval.regions)}"
+    )
+  micro = sum(mark.interval.kind == "micro" for mark in marks)
+  print(f"{micro} micro- and {len(marks) - micro} macro-expressions were spotted.")
+  print(f"Report {page}\nIntervals {page.parent / 'intervals.csv'}")
+  if annotated:
+    print(f"Video {page.parent / 'annotated.mp4'}")
+  for remark in remarks:
+    print(f"note: {remark}", file=sys.stderr)
