@@ -34,7 +34,9 @@ def write(
     try:
       with progress(video.claimed, "annotated copy", "frame") as bar:
         for frame in video.frames():
-          image = np.zeros((*size[::-1], 3), np.uint8) if frame.image is None else frame.image.copy()
+          image = (
+            np.zeros((*size[::-1], 3), np.uint8) if frame.image is None else frame.image.copy()
+          )
           for face in faces:
             _draw(image, face, frame.index, marks)
           writer.write(image)

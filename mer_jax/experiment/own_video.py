@@ -6,7 +6,7 @@ import io
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class VideoOptions:
 
   Attributes:
     faces: "largest", or "all": each followed for itself.
-    detector: "landmarks", which needs the extra `video`; "cascade", without landmarks and less
+    detector: "landmarks", which need further packages; "cascade", without landmarks and less
       exact; "auto": landmarks where they are installed.
     threshold: see SpotOptions.
     annotate: also write a copy of the video with boxes and labels.
@@ -141,7 +141,8 @@ def _measured(faces: Sequence[Followed], slots: int, video: Video) -> list[Follo
   Raises:
     DataError: there is none.
   """
-  long = [face for face in faces if face.seconds(video.fps) >= min(_SHORTEST, slots / video.fps / 2)]
+  least = min(_SHORTEST, slots / video.fps / 2)
+  long = [face for face in faces if face.seconds(video.fps) >= least]
   if long:
     return long
   why = "".join(
@@ -149,8 +150,9 @@ def _measured(faces: Sequence[Followed], slots: int, video: Video) -> list[Follo
   )
   raise DataError(
     f"{video.path}: in none of its {slots} frames ({slots / video.fps:.1f} s, {video.width} x"
-    f" {video.height}) is a face that can be measured.{why} A face should look at the camera, be lit"
-    f" well, and have at least {usable.LEAST_EYES:.0f} pixels between the outer corners of its eyes."
+    f" {video.height}) is a face that can be measured, or not for long enough.{why} A face should"
+    " look at the camera, be lit well, and have at least"
+    f" {usable.LEAST_EYES:.0f} pixels between the outer corners of its eyes."
   )
 
 
@@ -242,7 +244,10 @@ def _aligned(
 def _clips(crops: np.ndarray, interval: Interval, fps: float, n: int) -> Clips:
   """One interval as Clips [1]."""
   length = len(crops)
-  one: Callable[[object, type], np.ndarray] = lambda value, kind: np.array([value], kind)  # noqa: E731
+
+  def one(value: object, kind: type) -> np.ndarray:
+    return np.array([value], kind)
+
   return Clips(
     frames=crops[..., None],
     starts=np.array([0, length], np.int64),
@@ -315,7 +320,7 @@ def _announce(
   page: pathlib.Path, marks: Sequence[Mark], remarks: Sequence[str], annotated: bool
 ) -> None:
   for mark in marks:
-    onset, apex, offset = mark.seconds
+    onset, _, offset = mark.seconds
     print(
       f"{onset:8.2f} - {offset:.2f} s  {mark.interval.kind:5}  {mark.prediction}"
       f" ({mark.probabilities.max():.2f})  {', '.join(mark.interval.regions)}"

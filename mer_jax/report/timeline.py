@@ -20,8 +20,10 @@ _SHOWN = 100  # intervals with pictures; the strongest
 _WIDTH, _LANE, _NAMES, _AXIS = 900, 24, 120, 22
 _POINTS = 700  # of a curve
 _ENLARGED = 2  # pictures of crops
-_ARROWS, _LONGER = 8, 6  # pixels of the crop between arrows; by how much they are longer
-_LEAST = 0.15  # pixels: shorter arrows are left out
+_ARROWS, _LONGER = 8, 5  # pixels of the crop between arrows; by how much they are longer
+_LEAST, _MOST = 0.15, 4.0  # pixels: shorter arrows are left out, longer ones cut short
+# Pixels beyond which a micro-expression is doubtful: those of the corpora move by up to three.
+_MUCH = 5.0
 
 
 class Mark(NamedTuple):
@@ -101,9 +103,7 @@ def write(
   page = template("timeline.html").render(
     title=name,
     remarks=remarks,
-    counts={
-      kind: sum(mark.interval.kind == kind for mark in marks) for kind in ("micro", "macro")
-    },
+    counts={kind: sum(mark.interval.kind == kind for mark in marks) for kind in ("micro", "macro")},
     timelines=[_timeline(face, marks) for face in faces],
     intervals=_intervals(marks, shown),
     several=len(faces) > 1,
@@ -122,7 +122,7 @@ def _timeline(face: Face, marks: Sequence[Mark]) -> dict[str, Any]:
   curves = face.curves
   end = max(float(curves.time[-1]) + 1 / curves.fps, 1e-3)
   height = _LANE * len(REGIONS)
-  highest = max(float(np.quantile(curves.motion[curves.usable], 0.995)), 0.5)
+  highest = max(float(np.quantile(curves.motion[curves.usable], 0.98)), 0.5)
   own = [(n, mark) for n, mark in enumerate(marks) if mark.face == face.number]
   return {
     "number": face.number,
@@ -195,9 +195,7 @@ def _intervals(marks: Sequence[Mark], shown: Sequence[int]) -> list[dict[str, An
   before = np.stack([marks[n].onset_crop for n in shown])
   after = np.stack([marks[n].apex_crop for n in shown])
   flows = optical_flow.between(before, after, "tv_l1")
-  return [
-    _interval(n, marks[n], without_head(uv)) for n, uv in zip(shown, flows, strict=True)
-  ]
+  return [_interval(n, marks[n], without_head(uv)) for n, uv in zip(shown, flows, strict=True)]
 
 
 def _interval(n: int, mark: Mark, uv: np.ndarray) -> dict[str, Any]:
@@ -212,6 +210,7 @@ def _interval(n: int, mark: Mark, uv: np.ndarray) -> dict[str, Any]:
     "regions": ", ".join(mark.interval.regions),
     "strength": f"{mark.interval.strength:.1f}",
     "blinking": mark.blinking,
+    "much": mark.interval.kind == "micro" and mark.interval.strength > _MUCH,
     "prediction": mark.prediction,
     "classes": [
       {
@@ -255,12 +254,13 @@ def _arrows(crop: np.ndarray, uv: np.ndarray) -> np.ndarray:
   for row in range(_ARROWS // 2, crop.shape[0], _ARROWS):
     for column in range(_ARROWS // 2, crop.shape[1], _ARROWS):
       motion = smooth[row, column]
-      if np.hypot(*motion) < _LEAST:
+      length = np.hypot(*motion)
+      if length < _LEAST:
         continue
       start = np.array([column, row]) * scale
-      stop = start + _LONGER * motion * scale
-      points = [(int(x), int(y)) for x, y in np.rint([start, stop])]
-      cv2.arrowedLine(image, *points, (0, 60, 190), 2, cv2.LINE_AA, tipLength=0.3)
+      stop = start + _LONGER * min(1, _MOST / length) * motion * scale
+      tail, tip = ((int(x), int(y)) for x, y in np.rint([start, stop]))
+      cv2.arrowedLine(image, tail, tip, (0, 60, 190), 2, cv2.LINE_AA, tipLength=0.3)
   return image
 
 

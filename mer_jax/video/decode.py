@@ -129,8 +129,8 @@ def open_video(path: str | os.PathLike[str]) -> Video:
       times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
     if not times:
       raise DataError(
-        f"{path} holds no frame that OpenCV can decode ({_size(path)}). Expected a video: open it in"
-        " a player, or convert it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
+        f"{path} ({_size(path)}) holds no frame that OpenCV can decode. Expected a video: open it"
+        " in a player, or convert it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
       )
     claimed = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     fps = _rate(capture.get(cv2.CAP_PROP_FPS), np.array(times))
@@ -140,9 +140,9 @@ def open_video(path: str | os.PathLike[str]) -> Video:
 
 
 def _capture(path: pathlib.Path) -> cv2.VideoCapture:
-  capture = cv2.VideoCapture(str(path), cv2.CAP_ANY, [cv2.CAP_PROP_ORIENTATION_AUTO, 1])
-  if not capture.isOpened():  # a backend that does not know the property
-    capture = cv2.VideoCapture(str(path))
+  capture = cv2.VideoCapture(str(path))
+  # Turns frames as the file's rotation flag asks for.
+  capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
   return capture
 
 

