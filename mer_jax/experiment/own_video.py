@@ -5,7 +5,6 @@ import dataclasses
 import io
 import os
 import pathlib
-import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -331,4 +330,4 @@ def _announce(
   if annotated:
     print(f"Video {page.parent / 'annotated.mp4'}")
   for remark in remarks:
-    print(f"note: {remark}", file=sys.stderr)
+    print(f"note: {remark}")

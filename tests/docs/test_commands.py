@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # In the order of reading; those without a command may stand in any place.
 PAGES = (
   *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
-  "docs/recognition.md",
+  *("docs/recognition.md", "docs/own_video.md"),
   *("docs/grids.md", "docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
