@@ -20,6 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+from drawn_video import drawn, write
 from fork_server import ForkServer
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -184,6 +185,7 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
     (programs / name).chmod(stat.S_IRWXU)
   draw_flow_archive(folder / "corpora" / "FLOW")
   draw_features(folder / "features.npz")
+  write(folder / "holiday.mp4", drawn(3, 2.0, size=160)[0])
   return folder
 
 
