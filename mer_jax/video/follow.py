@@ -166,7 +166,9 @@ class _Track:
     self._before = now
     transform, changes = self._alignment(now, time)
     crop = align.cut(image, transform)
-    state = self._judge.state(mesh.points, crop, (image.shape[0], image.shape[1]))
+    state = self._judge.state(
+      mesh.points, landmarks.opening(image, mesh), crop, (image.shape[0], image.shape[1])
+    )
     state = usable.JUMP if jumped else state
     if state not in usable.MEASURED:
       self._seen = state, None

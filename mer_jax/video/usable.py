@@ -12,11 +12,12 @@ MEASURED = (USABLE, BLINKING)
 LEAST_EYES = 80.0  # pixels between the outer corners of the eyes
 _DARK, _FLAT = 25.0, 6.0  # gray values: mean and standard deviation of an aligned face
 _PROFILE = 0.25  # the nearer edge of the face against the further one, seen from the nose
-_CLOSED = 0.6  # opening of the lids against what it mostly is in this video
+# Opening of the lids against what it mostly is in this video, and by itself; what it mostly is
+# rises and falls by so much from frame to frame: eyes that stay closed must not become the rule.
+_CLOSED, _SHUT = 0.65, 0.1
+_FALL, _RISE = -0.001, 0.01
 _OUTSIDE = 0.04  # share of the landmarks that may lie outside the frame
 _NOSE_TIP, _EDGES = 1, (234, 454)
-# Upper and lower lid, outer and inner corner; right and left eye.
-_LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))
 
 
 class Judge:
@@ -25,22 +26,23 @@ class Judge:
   def __init__(self) -> None:
     self._opening: float | None = None
 
-  def state(self, points: np.ndarray, crop: np.ndarray, shape: tuple[int, int]) -> int:
+  def state(
+    self, points: np.ndarray, opening: float, crop: np.ndarray, shape: tuple[int, int]
+  ) -> int:
     """The state of a frame, an index into `STATES`.
 
     Args:
       points: float [468, 3], landmarks in pixels.
+      opening: of the lids, see Landmarks.opening.
       crop: uint8 [128, 128], the aligned face.
       shape: height and width of the frame.
     """
     state = _of_frame(points, crop, shape)
     if state != USABLE:
       return state
-    opening = _opening(points)
     usual = opening if self._opening is None else self._opening
-    # A running median: it moves by steps of fixed size, so a blink hardly moves it.
-    self._opening = usual + np.clip(opening - usual, -0.003, 0.003)
-    return BLINKING if opening < _CLOSED * usual else USABLE
+    self._opening = usual + float(np.clip(opening - usual, _FALL, _RISE))
+    return BLINKING if opening < max(_SHUT, _CLOSED * usual) else USABLE
 
 
 def of_crop(crop: np.ndarray, width: float) -> int:
@@ -62,12 +64,3 @@ def _of_frame(points: np.ndarray, crop: np.ndarray, shape: tuple[int, int]) -> i
   right, left = points[list(OUTER_EYES)]
   # With the depth, so that a face turned a little does not count as small.
   return TOO_SMALL if np.linalg.norm(left - right) < LEAST_EYES else USABLE
-
-
-def _opening(points: np.ndarray) -> float:
-  """Distance of the lids over the length of the eye, mean of both eyes."""
-  shares = [
-    np.linalg.norm(points[upper] - points[lower]) / np.linalg.norm(points[outer] - points[inner])
-    for upper, lower, outer, inner in _LIDS
-  ]
-  return float(np.mean(shares))

