@@ -1,8 +1,6 @@
 """From a video file to a page: faces followed, intervals spotted, what a model makes of each."""
 
-import csv
 import dataclasses
-import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +12,7 @@ from mer_jax.clips import Clips
 from mer_jax.errors import DataError
 from mer_jax.experiment import annotated_video
 from mer_jax.experiment.prediction import describe
-from mer_jax.report import timeline
+from mer_jax.report import interval_rows, timeline
 from mer_jax.report.timeline import Mark
 from mer_jax.runtime import atomic
 from mer_jax.runtime.progress import progress
@@ -90,7 +88,7 @@ def predict_video(
   remarks += video.remarks() + _remarks(follower.faces, faces, slots, video)
   spotted = [(face, i) for face in faces for i in _spotted(face, options)]
   marks = _named(video, spotted, model)
-  atomic.write_text(out / "intervals.csv", _csv(marks, model.classes))
+  atomic.write_text(out / "intervals.csv", interval_rows.text(marks, model.classes))
   seen = [_seen(face) for face in faces]
   facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_states(faces)}
   page = timeline.write(out, video.path.name, seen, marks, facts, describe(model), remarks)
@@ -265,36 +263,6 @@ def _clips(crops: np.ndarray, interval: Interval, fps: float, n: int) -> Clips:
     last_frame=one(interval.offset, np.int64),
     synthetic=one(False, np.bool_),
   )
-
-
-def _csv(marks: Sequence[Mark], classes: Sequence[str]) -> str:
-  file = io.StringIO()
-  table = csv.writer(file, lineterminator="\n")
-  points = ("onset", "apex", "offset")
-  table.writerow(
-    [
-      *("face", "kind"),
-      *(f"{point}_seconds" for point in points),
-      *(f"{point}_frame" for point in points),
-      *("strength_pixels", "regions", "blinking", "prediction"),
-      *(f"probability_{name}" for name in classes),
-      *(f"spread_{name}" for name in classes),
-    ]
-  )
-  for mark in marks:
-    spread = [""] * len(classes) if mark.spread is None else [f"{v:.6f}" for v in mark.spread]
-    table.writerow(
-      [
-        *(mark.face, mark.interval.kind),
-        *(f"{seconds:.3f}" for seconds in mark.seconds),
-        *mark.frames,
-        *(f"{mark.interval.strength:.3f}", "; ".join(mark.interval.regions)),
-        *(int(mark.blinking), mark.prediction),
-        *(f"{v:.6f}" for v in mark.probabilities),
-        *spread,
-      ]
-    )
-  return file.getvalue()
 
 
 def _seen(face: Followed) -> timeline.Face:
