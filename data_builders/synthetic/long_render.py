@@ -116,10 +116,10 @@ class _Backward:
     right, down, turn, growth, side, up = map(float, head)
     cos, sin = (1 + growth) * np.cos(turn), (1 + growth) * np.sin(turn)
     # x' = x cos(side) + depth sin(side), likewise y, then the turn in the picture.
-    ahead = np.float32([[cos, -sin], [sin, cos]]) @ np.diag(np.float32([np.cos(side), np.cos(up)]))
-    moved = cv2.transform(skin - _PIVOT, ahead)
-    moved += self._depth[..., None] * np.float32([np.sin(side), np.sin(up)])
-    moved += _PIVOT + np.float32([right, down])
+    ahead = np.array([[cos, -sin], [sin, cos]]) @ np.diag([np.cos(side), np.cos(up)])
+    moved = cv2.transform(skin - _PIVOT, ahead.astype(np.float32))
+    moved += self._depth[..., None] * np.array([np.sin(side), np.sin(up)], np.float32)
+    moved += _PIVOT + np.array([right, down], np.float32)
     return self._fade * (moved - self._place)
 
 

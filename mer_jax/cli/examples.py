@@ -3,6 +3,10 @@
 EXAMPLES = {
   "synthetic": (
     ("draw a corpus in the format of CASME II", "mer_jax synthetic casme2 --out=corpora/CASME2"),
+    (
+      "draw videos of minutes in the format of CAS(ME)^2",
+      "mer_jax synthetic long --format=casme_squared --out=corpora/LONG --subjects=2 --minutes=1",
+    ),
   ),
   "build": (
     (
@@ -51,10 +55,9 @@ EXAMPLES = {
   "models": (("trained models that ship with the package", "mer_jax models"),),
   "spot": (
     (
-      "draw videos of minutes in the format of CAS(ME)^2",
-      "mer_jax synthetic long --format=casme_squared --out=corpora/LONG --subjects=2 --minutes=1",
+      "find micro- and macro-expressions in long videos",
+      "mer_jax spot corpora/LONG --out=runs/spot",
     ),
-    ("find micro- and macro-expressions in them", "mer_jax spot corpora/LONG --out=runs/spot"),
   ),
   "compare": (
     (

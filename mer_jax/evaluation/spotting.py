@@ -97,12 +97,12 @@ def match(coded: Sequence[Span], spotted: Sequence[Span]) -> list[tuple[Span, Sp
   keys = sorted({(span.video, span.kind) for span in coded})
   for key in keys:
     truth = [span for span in coded if (span.video, span.kind) == key]
-    found = [span for span in spotted if (span.video, span.kind) == key]
-    shares = np.array([[overlap(a, b) for b in found] for a in truth]).reshape(len(truth), -1)
+    predicted = [span for span in spotted if (span.video, span.kind) == key]
+    shares = np.array([[overlap(a, b) for b in predicted] for a in truth]).reshape(len(truth), -1)
     enough = shares >= LEAST_OVERLAP
     # A pair counts more than any overlap could.
     rows, columns = linear_sum_assignment(enough * (len(truth) + 1.0 + shares), maximize=True)
-    pairs += [(truth[i], found[j]) for i, j in zip(rows, columns, strict=True) if enough[i, j]]
+    pairs += [(truth[i], predicted[j]) for i, j in zip(rows, columns, strict=True) if enough[i, j]]
   return pairs
 
 
@@ -114,8 +114,8 @@ def counts(coded: Iterable[Span], spotted: Iterable[Span]) -> dict[str, Counts]:
   for kind in KINDS:
     right = sum(truth.kind == kind for truth, _ in pairs)
     truths = sum(span.kind == kind for span in coded)
-    found = sum(span.kind == kind for span in spotted)
-    by_kind[kind] = Counts(right, found - right, truths - right)
+    predicted = sum(span.kind == kind for span in spotted)
+    by_kind[kind] = Counts(right, predicted - right, truths - right)
   return by_kind | {"overall": by_kind["micro"] + by_kind["macro"]}
 
 
@@ -127,17 +127,17 @@ def analysis(pairs: Iterable[tuple[Span, Span]], classes: Sequence[str]) -> Anal
     classes: those that count; a coded interval of another is left out.
   """
   labels = [
-    (truth.label, found.label)
-    for truth, found in pairs
+    (truth.label, predicted.label)
+    for truth, predicted in pairs
     if truth.kind == "micro" and truth.label in classes
   ]
   if not labels:
     return None
   tables = [
     Counts(
-      right=sum(truth == found == name for truth, found in labels),
-      wrong=sum(truth != name and found == name for truth, found in labels),
-      missed=sum(truth == name and found != name for truth, found in labels),
+      right=sum(truth == predicted == name for truth, predicted in labels),
+      wrong=sum(truth != name and predicted == name for truth, predicted in labels),
+      missed=sum(truth == name and predicted != name for truth, predicted in labels),
     )
     for name in classes
   ]
@@ -155,7 +155,7 @@ def analysis(pairs: Iterable[tuple[Span, Span]], classes: Sequence[str]) -> Anal
 def counts_of_public_scorer(coded: Iterable[Span], spotted: Iterable[Span]) -> Counts:
   """What the public scorer of MEGC2024 and 2025 (genbing99/STRS-Metric) counts, faults and all.
 
-  To compare with published numbers, for nothing else. Kinds are not told apart. Videos without a
+  To compare with published numbers, for nothing else. Kinds are ignored. Videos without a
   coded expression are passed over with all that was spotted in them, and so are coded expressions
   of videos in which nothing was spotted; an interval that overlaps several coded ones enough is
   right several times. The original passes over subjects in which nothing was spotted; a video here

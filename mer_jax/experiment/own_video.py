@@ -182,6 +182,8 @@ def _named(
   video: Video, spotted: Sequence[tuple[Followed, Interval]], model: recognizer.Model
 ) -> list[Mark]:
   """Reads the video again for the frames of the intervals; memory holds those that are open."""
+  if not spotted:
+    return []
   marks: list[Mark | None] = [None] * len(spotted)
   with progress(len(spotted), "intervals", "interval") as bar:
     for n, crops, sources in _crops(video, spotted):
@@ -214,7 +216,7 @@ def _crops(
   """
   waiting = sorted(range(len(spotted)), key=lambda n: -spotted[n][1].onset)
   opened: dict[int, tuple[list[np.ndarray], list[int]]] = {}
-  for frame in video.frames() if spotted else ():
+  for frame in video.frames():
     while waiting and spotted[waiting[-1]][1].onset <= frame.index:
       opened[waiting.pop()] = [], []
     for n in list(opened):

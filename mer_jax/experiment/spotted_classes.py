@@ -44,13 +44,12 @@ class Classifier:
 
   def __call__(self, pairs: Sequence[tuple[np.ndarray | None, np.ndarray | None]]) -> list[Classes]:
     """Classes of pairs (onset, apex) of gray frames, uint8 [H, W] or None."""
-    maps = [_flow_map(*pair) for pair in pairs]
-    seen = [n for n, image in enumerate(maps) if image is not None]
+    maps = {n: made for n, pair in enumerate(pairs) if (made := _flow_map(*pair)) is not None}
     classes = [Classes("", ())] * len(pairs)
-    if seen:
-      image = relative(np.stack([maps[n] for n in seen])[:, None])[:, 0]
+    if maps:
+      image = relative(np.stack(list(maps.values()))[:, None])[:, 0]
       chances = self._model.probabilities({_READS[0]: image}).mean(axis=0)
-      for n, row in zip(seen, chances, strict=True):
+      for n, row in zip(maps, chances, strict=True):
         classes[n] = Classes(self.names[int(row.argmax())], tuple(map(float, row)))
     return classes
 

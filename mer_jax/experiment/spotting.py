@@ -30,33 +30,41 @@ RESULTS, INTERVALS = "spotting.json", "intervals.csv"
 _COLUMNS = ("subject", "video", "onset", "apex", "offset", "kind", "strength", "regions", "right")
 
 
-class Expression(Protocol):
-  """A coded expression: indices into the frames of its video, kind and native emotion."""
-
-  onset: int
-  offset: int
-  kind: str
-  emotion: str
-
-
 class Video(Protocol):
-  """A video of T frames: subject, name, numbers and files of the frames, coded expressions."""
+  """A video of T frames.
 
-  subject: str
-  name: str
-  numbers: Sequence[int]
-  frames: Sequence[pathlib.Path]
-  expressions: Sequence[Any]
+  Attributes:
+    subject, name: of the video.
+    numbers, frames: numbers and files of the frames.
+    expressions: coded; onset and offset are indices into the frames, kind is "micro" or "macro",
+      emotion the native label.
+  """
+
+  @property
+  def subject(self) -> str: ...
+  @property
+  def name(self) -> str: ...
+  @property
+  def numbers(self) -> Sequence[int]: ...
+  @property
+  def frames(self) -> Sequence[pathlib.Path]: ...
+  @property
+  def expressions(self) -> Sequence[Any]: ...
 
 
 class Corpus(Protocol):
   """Videos of one format; `remarks` say what its reader left out."""
 
-  format: str
-  fps: int
-  videos: Sequence[Video]
-  remarks: Sequence[str]
-  synthetic: bool
+  @property
+  def format(self) -> str: ...
+  @property
+  def fps(self) -> int: ...
+  @property
+  def videos(self) -> Sequence[Video]: ...
+  @property
+  def remarks(self) -> Sequence[str]: ...
+  @property
+  def synthetic(self) -> bool: ...
 
 
 # From a file to uint8 [H, W], or None where it cannot be read.
@@ -157,11 +165,14 @@ def _spotted(
 
 
 def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> dict[str, Any]:
-  coded, found = _spans(corpus, spotted)
-  counts = scoring.counts(coded, found)
+  coded, predicted = _spans(corpus, spotted)
+  counts = scoring.counts(coded, predicted)
   minutes = sum(len(video.frames) for video in corpus.videos) / corpus.fps / 60
-  analysis = scoring.analysis(scoring.match(coded, found), names)
-  public = scoring.counts_of_public_scorer(coded, found)
+  # A class that no coded micro-expression has cannot be recognised.
+  coded_labels = {span.label for span in coded if span.kind == "micro"}
+  classes = [name for name in names if name in coded_labels]
+  analysis = scoring.analysis(scoring.match(coded, predicted), classes)
+  public = scoring.counts_of_public_scorer(coded, predicted)
   without = "no micro-expression with one of the model's classes was spotted"
   return {
     "corpus": corpus.format,
@@ -191,21 +202,21 @@ def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> 
 
 def _spans(corpus: Corpus, spotted: list[_Spotted]) -> tuple[list[Span], list[Span]]:
   """Coded and spotted intervals by index of frame."""
-  coded, found = [], []
+  coded, predicted = [], []
   for video, part in zip(corpus.videos, spotted, strict=True):
     for e in video.expressions:
       label = spotted_classes.CLASS_OF.get(e.emotion, "")
       coded.append(Span(video.name, e.onset, e.offset, e.kind, label))
     for i, classes in zip(part.intervals, part.classes, strict=True):
-      found.append(Span(video.name, i.onset, i.offset, i.kind, classes.name))
-  return coded, found
+      predicted.append(Span(video.name, i.onset, i.offset, i.kind, classes.name))
+  return coded, predicted
 
 
 def _table(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> str:
   """Spotted intervals as csv; frames by the numbers in their files' names."""
-  coded, found = _spans(corpus, spotted)
-  right = {id(span) for _, span in scoring.match(coded, found)}
-  flags = iter([int(id(span) in right) for span in found])
+  coded, predicted = _spans(corpus, spotted)
+  right = {id(span) for _, span in scoring.match(coded, predicted)}
+  flags = iter([int(id(span) in right) for span in predicted])
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow([*_COLUMNS, "class", *(f"p_{name}" for name in names)])

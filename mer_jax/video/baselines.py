@@ -1,7 +1,7 @@
 """Published ways to spot, as rows to compare: main directional maximal difference, and strain.
 
-Both look at the face as a whole, give each frame a score for micro- and one for macro-expressions,
-and take a share of the way from a video's mean score to its largest as threshold.
+Both give each frame a score for micro- and one for macro-expressions, and take a share of the way
+from a video's mean score to its largest as threshold.
 """
 
 import collections
@@ -216,5 +216,5 @@ def _runs(above: np.ndarray) -> list[tuple[int, int]]:
 def _interval(
   scores: Scores, onset: int, apex: int, offset: int, kind: str, strength: float
 ) -> Interval:
-  frames = (int(scores.frame[t]) for t in (onset, apex, offset))
-  return Interval(*frames, kind, strength, ())
+  first, strongest, last = (int(scores.frame[t]) for t in (onset, apex, offset))
+  return Interval(first, strongest, last, kind, strength, ())

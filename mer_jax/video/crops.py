@@ -94,7 +94,7 @@ def _cut(frame: np.ndarray, box: _Box) -> np.ndarray:
   height, across = frame.shape
   beyond = max(0, -left, -top, right - across, bottom - height)
   if beyond:
-    frame = cv2.copyMakeBorder(frame, *[beyond] * 4, cv2.BORDER_REPLICATE)
+    frame = np.pad(frame, beyond, mode="edge")
     left, top, right, bottom = (side + beyond for side in (left, top, right, bottom))
   shrinks = right - left > SIZE
   kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR

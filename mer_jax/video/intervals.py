@@ -133,5 +133,5 @@ def _interval(
 ) -> Interval:
   order = np.argsort(-moved, kind="stable")
   names = tuple(REGIONS[r] for r in order if moved[r] >= _MOVING * moved.max())
-  frames = (int(curves.frame[rows[t]]) for t in (onset, apex, offset))
-  return Interval(*frames, kind, float(moved.max()), names)
+  first, strongest, last = (int(curves.frame[rows[t]]) for t in (onset, apex, offset))
+  return Interval(first, strongest, last, kind, float(moved.max()), names)

@@ -60,8 +60,9 @@ def evidence(position: np.ndarray, fps: float) -> np.ndarray:
   """bool [T, R]: regions whose motion may be an expression; lids, and a speaking mouth, may not."""
   counted = np.ones(position.shape[:2], bool)
   counted[:, [REGIONS.index(name) for name in EYELIDS]] = False
-  mouth = [REGIONS.index(name) for name in _LOWER_FACE]
-  counted[np.ix_(speaking(position, fps), mouth)] = False
+  talks = speaking(position, fps)
+  for name in _LOWER_FACE:
+    counted[talks, REGIONS.index(name)] = False
   return counted
 
 

@@ -20,7 +20,7 @@ from matplotlib import image
 FOLDER = pathlib.Path(__file__).parents[2] / "notebooks"
 # Into a cell of its own behind the one tagged "parameters".
 SMALL = {
-  "own_video": {"SECONDS": 6},
+  "own_video": {"SECONDS": 6, "THRESHOLD": 1.0},
   "quickstart": {"SUBJECTS": 3, "CLIPS_PER_SUBJECT": 4, "EPOCHS": 2},
   "trust": {
     "SUBJECTS": 5,
