@@ -3,25 +3,24 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mer_jax import checks, recognizer
-from mer_jax.clips import Clips
 from mer_jax.errors import DataError
 from mer_jax.experiment import annotated_video
 from mer_jax.experiment.prediction import describe
+from mer_jax.experiment.video_intervals import named
 from mer_jax.report import interval_rows, timeline
 from mer_jax.report.timeline import Mark
 from mer_jax.runtime import atomic
 from mer_jax.runtime.progress import progress
-from mer_jax.video import align, landmarks, usable
+from mer_jax.video import landmarks, usable
 from mer_jax.video.curves import RegionMotion, stride_of
-from mer_jax.video.decode import Frame, Video, open_video
+from mer_jax.video.decode import Video, open_video
 from mer_jax.video.follow import FACES, CascadeFollower, Followed, Follower, LandmarkFollower
 from mer_jax.video.intervals import Interval, SpotOptions, spot
-from mer_jax.video.regions import SIZE
 
 _SHORTEST = 1.0  # seconds that a face must be seen for
 _LEAST_SLOTS = 12  # of a video: below that no third of a second of motion can be compared
@@ -87,7 +86,7 @@ def predict_video(
   faces = _measured(follower.faces, slots, video)
   remarks += video.remarks() + _remarks(follower.faces, faces, slots, video)
   spotted = [(face, i) for face in faces for i in _spotted(face, options)]
-  marks = _named(video, spotted, model)
+  marks = named(video, spotted, model)
   atomic.write_text(out / "intervals.csv", interval_rows.text(marks, model.classes))
   seen = [_seen(face) for face in faces]
   facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_states(faces)}
@@ -176,95 +175,6 @@ def _remarks(
 
 def _spotted(face: Followed, options: VideoOptions) -> list[Interval]:
   return spot(face.measure.curves(), SpotOptions(threshold=options.threshold))
-
-
-def _named(
-  video: Video, spotted: Sequence[tuple[Followed, Interval]], model: recognizer.Model
-) -> list[Mark]:
-  """Reads the video again for the frames of the intervals; memory holds those that are open."""
-  if not spotted:
-    return []
-  marks: list[Mark | None] = [None] * len(spotted)
-  with progress(len(spotted), "intervals", "interval") as bar:
-    for n, crops, sources in _crops(video, spotted):
-      face, interval = spotted[n]
-      at = interval.apex - interval.onset
-      prediction = model.predict(_clips(crops, interval, video.fps, n))
-      blinks = face.states[interval.onset : interval.offset + 1].count(usable.BLINKING)
-      marks[n] = Mark(
-        face=face.number,
-        interval=interval,
-        seconds=tuple(t / video.fps for t in (interval.onset, interval.apex, interval.offset)),
-        frames=tuple(sources[t] for t in (0, at, -1)),
-        onset_crop=crops[0],
-        apex_crop=crops[at],
-        classes=model.classes,
-        probabilities=prediction.probabilities[0],
-        spread=prediction.spread[0] if model.seeds > 1 else None,
-        blinking=blinks > 0,
-      )
-      bar.update()
-  return [mark for mark in marks if mark is not None]
-
-
-def _crops(
-  video: Video, spotted: Sequence[tuple[Followed, Interval]]
-) -> Iterator[tuple[int, np.ndarray, list[int]]]:
-  """Of each interval its index, frames uint8 [T, 128, 128] and their numbers in the file.
-
-  All frames of an interval are aligned as its onset is.
-  """
-  waiting = sorted(range(len(spotted)), key=lambda n: -spotted[n][1].onset)
-  opened: dict[int, tuple[list[np.ndarray], list[int]]] = {}
-  for frame in video.frames():
-    while waiting and spotted[waiting[-1]][1].onset <= frame.index:
-      opened[waiting.pop()] = [], []
-    for n in list(opened):
-      face, interval = spotted[n]
-      crops, sources = opened[n]
-      crops.append(_aligned(face, interval, frame, crops))
-      sources.append(frame.source)
-      if frame.index == interval.offset:
-        del opened[n]
-        yield n, np.stack(crops), sources
-    if not waiting and not opened:
-      return
-
-
-def _aligned(
-  face: Followed, interval: Interval, frame: Frame, before: Sequence[np.ndarray]
-) -> np.ndarray:
-  transform = face.transform_at(interval.onset)
-  if frame.image is None or transform is None:  # a gap within a stretch is never measured
-    return before[-1] if before else np.zeros((SIZE, SIZE), np.uint8)
-  return align.cut(frame.image, transform)
-
-
-def _clips(crops: np.ndarray, interval: Interval, fps: float, n: int) -> Clips:
-  """One interval as Clips [1]."""
-  length = len(crops)
-
-  def one(value: object, kind: type) -> np.ndarray:
-    return np.array([value], kind)
-
-  return Clips(
-    frames=crops[..., None],
-    starts=np.array([0, length], np.int64),
-    dataset=one("video", np.str_),
-    subject=one("face", np.str_),
-    clip=one(f"interval{n + 1}", np.str_),
-    emotion=one("", np.str_),
-    action_units=one("", np.str_),
-    objective_class=one("", np.str_),
-    onset=one(0, np.int32),
-    apex=one(interval.apex - interval.onset, np.int32),
-    offset=one(length - 1, np.int32),
-    apex_missing=one(False, np.bool_),
-    fps=one(fps, np.float32),
-    first_frame=one(interval.onset, np.int64),
-    last_frame=one(interval.offset, np.int64),
-    synthetic=one(False, np.bool_),
-  )
 
 
 def _seen(face: Followed) -> timeline.Face:
