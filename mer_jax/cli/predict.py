@@ -1,13 +1,14 @@
 """mer_jax predict: what a trained model says of clips: class probabilities, as csv and as a page.
 
-DATA is a prepared dataset (data/casme2/frames128), a folder with the frames of a clip, or a folder
-of such folders. Frames are images named by number; key frames are given by these numbers.
+DATA is a video file, in which expressions are spotted first, so that the page is a timeline; a
+prepared dataset (data/casme2/frames128); a folder with the frames of a clip; or a folder of such
+folders. Frames are images named by number; key frames are given by these numbers.
 """
 
 import argparse
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mer_jax.cli import examples
 from mer_jax.errors import ConfigError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
   from mer_jax.clips import Clips
 
 KEY_FRAMES = ("onset", "apex", "offset")
+VIDEO = ("faces", "detector", "threshold", "annotate")
 
 
 def parser() -> command_line.Parser:
@@ -25,7 +27,7 @@ def parser() -> command_line.Parser:
     prog="mer_jax predict", description=__doc__, epilog=examples.of("predict")
   )
   add = built.add_argument
-  add("data", metavar="DATA", nargs="+", help="a prepared dataset, or a folder of frames")
+  add("data", metavar="DATA", nargs="+", help="a video, a prepared dataset or a folder of frames")
   add(
     "--model",
     default="motion_net_drawn",
@@ -47,7 +49,16 @@ def parser() -> command_line.Parser:
     help="face (default): frames show more than the face, which is found and cut out; as_is: they"
     " show the face alone",
   )
+  _add_video_options(built)
   return built
+
+
+def _add_video_options(built: argparse.ArgumentParser) -> None:
+  add = built.add_argument_group("of a video").add_argument
+  add("--faces", choices=("largest", "all"), help="largest (default), or each for itself")
+  add("--detector", choices=("auto", "landmarks", "cascade"), help="of faces; default auto")
+  add("--threshold", type=float, metavar="X", help="lower spots more, and more that is wrong")
+  add("--annotate", action="store_true", default=None, help="also write annotated.mp4")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,6 +68,12 @@ def run(options: argparse.Namespace) -> int:
     MerError: what stopped it.
   """
   from mer_jax import recognizer
+
+  own = {name: value for name in VIDEO if (value := getattr(options, name)) is not None}
+  if any(pathlib.Path(path).expanduser().is_file() for path in options.data):
+    return _video(options, own)
+  if own:
+    raise ConfigError(f"--{next(iter(own))} is for a video file, but {options.data[0]} is none.")
   from mer_jax.clips import concatenate
   from mer_jax.experiment import prediction
 
@@ -89,6 +106,20 @@ def run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
   return command_line.execute(parser(), run, arguments)
+
+
+def _video(options: argparse.Namespace, own: dict[str, Any]) -> int:
+  from mer_jax import recognizer
+  from mer_jax.experiment.own_video import VideoOptions, predict_video
+
+  if len(options.data) > 1:
+    raise ConfigError(f"A video has a page of its own; got {len(options.data)} of DATA. Give one.")
+  given = [*(f"--{n}" for n in (*KEY_FRAMES, "key_frames") if getattr(options, n) is not None)]
+  if given:
+    raise ConfigError(f"{given[0]} is for folders of frames: what a video holds is spotted.")
+  video = VideoOptions(**own)
+  predict_video(options.data[0], options.out, recognizer.load(options.model), video)
+  return 0
 
 
 def _own_frames(

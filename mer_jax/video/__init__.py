@@ -6,5 +6,10 @@ rest.py        where a face is at rest, and which motion is no expression
 intervals.py   when something moved: onset, apex, offset
 baselines.py   two published ways to spot, to compare with
 methods.py     the ways that can be chosen
+decode.py      frames of a file on an even grid of time
+landmarks.py   faces and their landmarks in a frame, by networks
+align.py       from landmarks to an aligned face
+usable.py      what keeps a face in a frame from being measured
+follow.py      each face through a video
 crops.py       aligned faces by a detector alone
 """

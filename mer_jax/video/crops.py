@@ -56,6 +56,11 @@ class SteadyCrops:
         changed, self._box = self._box is not None, box
     return (None, False) if self._box is None else (_cut(frame, self._box), changed)
 
+  @property
+  def box(self) -> _Box | None:
+    """Where the face is: centre x, line of the eyes, face width, in pixels; None: not seen yet."""
+    return self._box
+
   def _detected(self, frame: np.ndarray) -> _Box | None:
     least = min(frame.shape) // 5
     faces = self._cascade.detectMultiScale(

