@@ -39,7 +39,7 @@ EXAMPLES = {
     ),
     (
       "what the model that ships says of frames of one's own",
-      "mer_jax predict corpora/CASME2/Cropped/sub01 --crop=as_is --out=runs/own",
+      "mer_jax predict corpora/CASME2/Cropped/sub01 --crop=as_is --out=runs/own_frames",
     ),
     (
       "what moves in a video, as a timeline",

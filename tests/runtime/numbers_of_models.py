@@ -20,8 +20,24 @@ CASES = {
   "parallel_cnn_lstm": ({"channels": (4, 4), "cnn_features": 8, "lstm_features": 8}, FRAMES),
   "ststnet": ({}, IMAGES),
   "micro_attention": ({"channels": (4,), "first_pool": False}, (160, 32, 32, 1)),
+  "pairwise_bilstm": ({"channels": (4,), "lstm_features": 4}, FRAMES),
+  "htnet": ({"patch": 8, "width": 4, "heads": 2, "repeats": (1,)}, IMAGES),
+  "causalnet": (
+    {
+      "patch": 8,
+      "width": 8,
+      "heads": 2,
+      "repeats": (1,),
+      "features": 4,
+      "cross_heads": 2,
+      "cross_repeats": 1,
+    },
+    FRAMES,
+  ),
   "atnet": ({"channels": (4,), "first_pool": False, "lstm_features": 4}, (160, 32, 32, 1)),
 }
+# On the numbers that stand in for parameters: through so many layers logits of 1e11 leave no gradient.
+SCALES = {"causalnet": 0.03}
 
 
 def arrays_of(model, shape):
@@ -39,9 +55,8 @@ def arrays_of(model, shape):
 
 def numbers(name, dtype, jit):
   options, shape = CASES.get(name, ({}, IMAGES))
-  model = models.build(
-    name, 3, {"dropout": 0.0, **options} if name != "micro_attention" else options
-  )
+  drops = "dropout" in models.option_names(name)
+  model = models.build(name, 3, {"dropout": 0.0, **options} if drops else options)
   arrays = {
     key: jnp.asarray(x, dtype if x.dtype.kind == "f" else None)
     for key, x in arrays_of(model, shape).items()
@@ -49,8 +64,9 @@ def numbers(name, dtype, jit):
   first = {key: x[:1] for key, x in arrays.items()}
   shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), first, jnp.ones(1), train=False))
   rng = np.random.default_rng(1)  # what jax draws depends on the precision
+  scale = SCALES.get(name, 1.0)
   variables = jax.tree.map(
-    lambda x: jnp.asarray(0.2 + 0.3 * rng.normal(size=x.shape), dtype), shapes
+    lambda x: jnp.asarray(scale * (0.2 + 0.3 * rng.normal(size=x.shape)), dtype), shapes
   )
   if "batch_stats" in variables:
     ones = jax.tree.map(jnp.ones_like, variables["batch_stats"])
