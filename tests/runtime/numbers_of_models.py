@@ -36,7 +36,7 @@ CASES = {
   ),
   "atnet": ({"channels": (4,), "first_pool": False, "lstm_features": 4}, (160, 32, 32, 1)),
 }
-# On the numbers that stand in for parameters: through so many layers logits of 1e11 leave no gradient.
+# On the numbers that stand in for parameters: through many layers logits of 1e11 leave no gradient.
 SCALES = {"causalnet": 0.03}
 
 
