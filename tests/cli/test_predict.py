@@ -162,3 +162,18 @@ def test_frames_of_ones_own_become_clips():
   ):
     with pytest.raises(errors.DataError, match=says):
       mer_jax.Clips.from_frames(**wrong)
+
+
+def test_names_that_are_formulas_and_cells_that_are_no_numbers(where, tmp_path, capsys):
+  for name in ("=cmd", "plain"):
+    draw(tmp_path / "own" / name, 10, 4)
+  table = tmp_path / "table.csv"
+  ask = ["predict", str(tmp_path / "own"), f"--model={where}", "--crop=as_is"]
+  ask += [f"--out={tmp_path / 'out'}", f"--key_frames={table}"]
+  table.write_text("clip,onset,subject\nplain,ten,p1\n")
+  assert command.main(ask) == errors.DataError.exit_code
+  assert "onset 'ten', which is no frame number" in capsys.readouterr().err
+  table.write_text("clip,onset,apex,subject\nplain,10,12,p1\n")
+  assert command.main(ask) == 0
+  assert [row["clip"] for row in rows_of(tmp_path / "out")] == ["plain"]
+  assert "is a formula to a spreadsheet" in capsys.readouterr().out
