@@ -12,6 +12,7 @@ import mer_jax
 from mer_jax import errors, inputs, recognizer
 from mer_jax.cli import command
 from mer_jax.clips import load_prepared
+from mer_jax.experiment import prediction
 from mer_jax.recognizer import Provenance
 from mer_jax.report import style
 
@@ -153,12 +154,16 @@ def test_frames_of_ones_own_become_clips():
   assert clips.name(1) == "own/unknown/clip_0002"
   given = mer_jax.Clips.from_frames(frames, [0, 1], [1, 2], [2, 4])
   assert not given.apex_missing.any()
+  first = mer_jax.Clips.from_frames(frames[:1], *map(np.array, ([0], [0], [2])))
+  assert (list(first.apex), list(first.offset), first.apex_missing.any()) == ([0], [2], False)
   for wrong, says in (
     ({"frames": []}, "no clip"),
     ({"frames": [frames[0], np.zeros((2, 9, 9), np.uint8)]}, "frames of one size"),
     ({"frames": [frames[0].astype(float)]}, "uint8"),
     ({"frames": frames, "onset": [1]}, "for each of 2 clips"),
     ({"frames": frames, "apex": [2, 1], "onset": [0, 3]}, "ordered indices"),
+    ({"frames": frames, "apex": [2, None]}, "apex holds an index"),
+    ({"frames": frames, "onset": 0}, "onset holds an index"),
   ):
     with pytest.raises(errors.DataError, match=says):
       mer_jax.Clips.from_frames(**wrong)
@@ -177,3 +182,16 @@ def test_names_that_are_formulas_and_cells_that_are_no_numbers(where, tmp_path, 
   assert command.main(ask) == 0
   assert [row["clip"] for row in rows_of(tmp_path / "out")] == ["plain"]
   assert "is a formula to a spreadsheet" in capsys.readouterr().out
+
+
+def test_clips_of_one_frame_are_not_predicted_by_motion(tmp_path, capsys):
+  config = {"data": {"apex": "midpoint", "builder_config": "frames48"}}
+  built = trained_models.ststnet(
+    channels=1, config=config, input={"name": "onset_difference", "size": 12}
+  )
+  assert built.input_for("gray")["name"] == "onset_difference"
+  clips = mer_jax.Clips.from_frames([np.zeros((1, 20, 20), np.uint8)])
+  with pytest.raises(errors.DataError, match="All 1 clips hold one frame"):
+    prediction.predict(built, clips, tmp_path / "out")
+  with pytest.raises(errors.DataError, match="predict reads Clips, not ndarray"):
+    built.predict(clips.frames)
