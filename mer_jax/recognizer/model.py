@@ -98,8 +98,8 @@ class Model:
     by_seed = self.probabilities(inputs.make(read["name"], clips, **options))
     return Prediction(by_seed.mean(axis=0), by_seed.std(axis=0))
 
-  def input_for(self, channels: int) -> dict[str, Any]:
-    """Name and options of the input that is computed from clips with so many channels.
+  def input_for(self, channels: str) -> dict[str, Any]:
+    """Name and options of the input that is computed from clips of these channels.
 
     Raises:
       ConfigError: there is none.

@@ -195,3 +195,8 @@ def test_clips_of_one_frame_are_not_predicted_by_motion(tmp_path, capsys):
     prediction.predict(built, clips, tmp_path / "out")
   with pytest.raises(errors.DataError, match="predict reads Clips, not ndarray"):
     built.predict(clips.frames)
+
+
+def test_a_workdir_in_the_place_of_its_model_is_named(where, tmp_path):
+  with pytest.raises(errors.ConfigError, match="is a workdir; its model lies in"):
+    mer_jax.load(where.parent)
