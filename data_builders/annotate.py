@@ -3,6 +3,7 @@
 import itertools
 import pathlib
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from data_builders import choice, sheets, span, tree
@@ -184,23 +185,41 @@ def emotion(text: str, known: Sequence[str]) -> str:
   """
   plain = " ".join(text.lower().split())
   plain = "others" if plain == "other" else plain
+  if not plain:
+    raise FrameError(
+      "its emotion is empty (merged cells become empty in csv: save such a sheet as .xlsx)"
+    )
   if plain not in known:
     raise FrameError(f"its emotion is {text!r}; known: {', '.join(known)}")
   return plain
 
 
 def roman(text: str) -> str:
-  """An objective class as "I" to "VII" from "1" to "7" or "I" to "VII".
+  """An objective class as "I" to "VII" from "1" to "7" or "I" to "VII", also behind "Class".
 
   Raises:
     ValueError: it is neither.
   """
-  text = text.upper()
+  text = unicodedata.normalize("NFKC", text).upper().strip()  # there are signs for III and such
+  text = re.sub(r"^CLASS[ _-]*|\.0+$", "", text)
   if text in ROMAN:
     return text
   if text in ("1", "2", "3", "4", "5", "6", "7"):
     return ROMAN[int(text) - 1]
   raise ValueError(f"objective class {text!r}")
+
+
+def objective_class(text: str, report: BuildReport) -> str:
+  """`roman` of a cell; "" where it is empty, or no class, which the report notes once."""
+  try:
+    return roman(text) if text else ""
+  except ValueError:
+    note = (
+      f"cells with {text[:40]!r} for an objective class are read as empty; I to VII are classes"
+    )
+    if note not in report.notes:
+      report.note(note)
+    return ""
 
 
 def is_emotion(text: str, known: Sequence[str]) -> bool:

@@ -86,6 +86,7 @@ def choose_sheet(
   paths: Sequence[pathlib.Path],
   read: Callable[[pathlib.Path], Sequence[sheets.Row]],
   fit: Callable[[sheets.Row], int],
+  key_of: Callable[[sheets.Row], Key],
   looked_in: pathlib.Path,
   expected: str,
   report: BuildReport,
@@ -96,6 +97,7 @@ def choose_sheet(
     paths: the candidates.
     read: the rows of one; raises DataError where it is no such sheet.
     fit: of a row, 2 if its clip is on disk and its emotion known, 1 if it names a clip, else 0.
+    key_of: the key of a row; raises ValueError where it names no clip.
     looked_in, expected: for the messages.
     report: the others are noted in it.
 
@@ -104,10 +106,13 @@ def choose_sheet(
       renamed column is named. Or a newer one is damaged.
   """
   fits: dict[pathlib.Path, tuple[int, int]] = {}
+  emotions: dict[pathlib.Path, dict[Key, str]] = {}
   problems = []
   for path in sorted(paths, key=_order, reverse=True):
     try:
-      marks = [fit(row) for row in read(path)]
+      rows = read(path)
+      marks = [fit(row) for row in rows]
+      emotions[path] = _emotions(rows, marks, key_of)
       fits[path] = marks.count(2), len(marks) - marks.count(0)
     except DataError as error:
       if path.suffix.lower() != ".txt":  # most are no sheets
@@ -123,11 +128,21 @@ def choose_sheet(
     if _date(path) > _date(best):
       raise DataError(f"{error}\nRemove {path.name}, or choose another with --sheet.")
   for path in (path for path in fits if path != best):
+    other = sum(emotions[path].get(key, label) != label for key, label in emotions[best].items())
     report.note(
       f"another sheet left alone: {path.name}, {fits[path][0]} of whose rows fit a clip and"
       f" {fits[best][0]} of the sheet read (choose it with --sheet)"
+      + (f"; WARNING: {other} of these clips have another emotion in it" if other else "")
     )
   return best
+
+
+def _emotions(
+  rows: Sequence[sheets.Row], marks: Sequence[int], key_of: Callable[[sheets.Row], Key]
+) -> dict[Key, str]:
+  """The emotions, in small letters, of the clips of those rows whose mark is 2."""
+  fitting = (row for row, mark in zip(rows, marks, strict=True) if mark == 2)
+  return {folded(key_of(row)): row.text("emotion").casefold() for row in fitting}
 
 
 def fit_of(
@@ -164,9 +179,10 @@ def unnamed_subjects(clips: Iterator[Key], wanted: Collection[Key]) -> dict[Key,
   return {key: keys[0] for key, keys in found.items() if len(keys) == 1}
 
 
-def _order(path: pathlib.Path) -> tuple[bool, str, str]:
+def _order(path: pathlib.Path) -> tuple[bool, str, int, str]:
   named = re.search(r"cod|facs|annot", path.name, re.IGNORECASE)
-  return named is not None, _date(path), path.name
+  # Copies and edits add to the name that the owners gave.
+  return named is not None, _date(path), -len(path.stem), path.name
 
 
 def _date(path: pathlib.Path) -> str:

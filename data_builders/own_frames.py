@@ -14,6 +14,7 @@ from mer_jax.errors import DataError
 from mer_jax.runtime.progress import progress
 
 DATASET = "own"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first signs; the names go into predictions.csv
 _HEADERS = {"clip": ("clip", "folder", "path")}
 _FURTHER = {
   name: (name, f"{name} frame", f"{name}frame") for name in ("onset", "apex", "offset", "subject")
@@ -93,16 +94,26 @@ def read_key_frames(path: str | os.PathLike[str]) -> dict[str, KeyFrames]:
   All but the first may be absent, and cells empty.
 
   Raises:
-    DataError: the file cannot be read, or names a clip twice.
+    DataError: the file cannot be read, names a clip twice, or has a cell that is no frame number.
   """
   by_clip: dict[str, KeyFrames] = {}
   for row in sheets.read_rows(pathlib.Path(path).expanduser(), _HEADERS, _FURTHER):
     clip = pathlib.PurePath(row.text("clip")).name
     if clip in by_clip:
       raise DataError(f"{path}: row {row.number} names the clip {clip!r} again. Leave one row.")
-    onset, apex, offset = (row.integer(name) for name in ("onset", "apex", "offset"))
+    onset, apex, offset = (_number(path, row, name) for name in frames.KEY_FRAMES)
     by_clip[clip] = KeyFrames(onset, apex, offset, row.text("subject"))
   return by_clip
+
+
+def _number(path: str | os.PathLike[str], row: sheets.Row, name: str) -> int | None:
+  number, text = row.integer(name), row.text(name)
+  if number is None and text:
+    raise DataError(
+      f"{path}: row {row.number} has the {name} {text[:40]!r}, which is no frame number. Write the"
+      " number, or leave the cell empty."
+    )
+  return number
 
 
 def _clip_folders(root: pathlib.Path) -> list[pathlib.Path]:
@@ -130,6 +141,8 @@ def _record(
   subject = given.subject or folder.parent.name or "unknown"
   name = f"{DATASET}/{subject}/{folder.name}"
   try:
+    if any(text.startswith(_FORMULA) for text in (subject, folder.name)):
+      raise frames.FrameError("its name or subject is a formula to a spreadsheet; rename it")
     files, stray = frames.list_frames(folder)
     if stray:
       report.note(f"{name}: {len(stray)} files that are no frames: {', '.join(stray[:3])}")

@@ -121,7 +121,7 @@ def _coding(
   )
   candidates = [p for p in workbooks if "objective" not in p.name.lower()]
   coding = options.sheet or choice.choose_sheet(
-    candidates, rows_of, fit, manual_dir, corpus.expected, report
+    candidates, rows_of, fit, corpus.row_key, manual_dir, corpus.expected, report
   )
   report.source["sheet"] = str(coding)
   rows = rows_of(coding)
@@ -150,10 +150,6 @@ def _record(
 ) -> Record:
   emotion = annotate.emotion(row.text("emotion"), corpus.emotions)
   part, rate = _span("/".join((corpus.dataset, *key)), corpus, row, clip, retimed, report)
-  try:
-    objective_class = annotate.roman(row.text("objective_class"))
-  except ValueError:
-    objective_class = ""
   return Record(
     dataset=corpus.dataset,
     subject=key[0],
@@ -168,7 +164,7 @@ def _record(
     fps=corpus.fps * rate,
     crop=False,
     action_units=annotate.action_units(row.text("action_units")),
-    objective_class=objective_class,
+    objective_class=annotate.objective_class(row.text("objective_class"), report),
   )
 
 

@@ -124,7 +124,7 @@ def _by_content(
   passing = []
   for at in set(range(len(header))) - set(columns.values()):
     cells = [str(row[at]).strip() for row in rows if at < len(row) and row[at] not in (None, "")]
-    if cells and _plain(header[at]) and sum(map(test, cells)) >= _ENOUGH * len(cells):
+    if cells and str(header[at] or "").strip() and sum(map(test, cells)) >= _ENOUGH * len(cells):
       passing.append(at)
   return passing[0] if len(passing) == 1 else None
 

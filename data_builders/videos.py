@@ -77,9 +77,10 @@ def read(frames: Sequence[VideoFrame]) -> Iterator[np.ndarray]:
 
 def _opened(path: pathlib.Path) -> "cv2.VideoCapture":
   try:
-    regular = path.is_file()
+    if path.exists() and not path.is_file():  # a pipe would be waited for when it is opened
+      raise FrameError(f"{path.name} is no file")
     with open(path, "rb") as file:
-      start = file.read(16) if regular else b""
+      start = file.read(16)
   except OSError as error:
     raise FrameError(f"{path.name} cannot be read ({error.strerror})") from error
   if not start or start.lstrip().startswith(_PLAYLISTS):

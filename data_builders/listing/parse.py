@@ -21,6 +21,7 @@ from data_builders.record import Record
 from mer_jax.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_MISSING = ("nan", "none", "null")  # what data frames write for a cell without content
 _TEXT = re.compile(r"[^\W_](?:[\w .()-]{0,98}[\w)])?")
 
 
@@ -118,7 +119,7 @@ def _named(
 def _subject(row: sheets.Row, spellings: dict[str, str], report: BuildReport) -> str:
   """The subject, as it was first written: "1" and "01" would be two people in two folds."""
   text = row.text("subject")
-  if not _TEXT.fullmatch(text):
+  if not _TEXT.fullmatch(text) or text.casefold() in _MISSING:
     raise FrameError(_unlike("subject", text))
   plain = re.sub(r"(?<!\d)0+(?=\d)", "", text.casefold())
   first = spellings.setdefault(plain, text)
@@ -172,7 +173,9 @@ def _record(
   name = "/".join(key)
   emotion = " ".join(row.text("emotion").lower().split())
   emotion = "others" if emotion == "other" else emotion
-  if not _TEXT.fullmatch(emotion) or emotion.isdigit():
+  if emotion.isdigit():
+    raise FrameError(f"its emotion {emotion!r} is a number; the name of the emotion is expected")
+  if not _TEXT.fullmatch(emotion) or emotion in _MISSING:
     raise FrameError(_unlike("emotion", row.text("emotion")))
   split = row.text("split").lower()
   if split and not _TEXT.fullmatch(split):
@@ -258,6 +261,8 @@ def _note_others(manual_dir: pathlib.Path, rows: Sequence[sheets.Row], report: B
 
 
 def _unlike(what: str, text: str) -> str:
+  if text.casefold() in ("", *_MISSING):
+    return f"its {what} is empty"
   return (
     f"its {what} {text[:60]!r} is no name: letters, digits, blanks and _ . - ( ) make one, if a"
     " letter or digit comes first"

@@ -7,6 +7,7 @@ an input asks for it.
 
 import dataclasses
 import hashlib
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,10 +126,12 @@ class Clips:
     if len(sizes := {part.shape[1:3] for part in parts}) != 1:
       raise DataError(f"Clips hold frames of one size; got {sorted(sizes) or 'no clip'}.")
     last = [len(part) - 1 for part in parts]
-    onset, offset = onset or [0] * len(parts), offset or last
+    onset = _indices("onset", [0] * len(parts) if onset is None else onset)
+    offset = _indices("offset", last if offset is None else offset)
     middle = [(first + end) // 2 for first, end in zip(onset, offset, strict=False)]
+    peaks = middle if apex is None else _indices("apex", apex)
     keys = names or [("own", "unknown", f"clip_{n + 1:04}") for n in range(len(parts))]
-    columns = {"onset": onset, "apex": apex or middle, "offset": offset, "last_frame": last}
+    columns = {"onset": onset, "apex": peaks, "offset": offset, "last_frame": last}
     columns |= dict(zip(("dataset", "subject", "clip"), zip(*keys, strict=True), strict=True))
     if {len(column) for column in columns.values()} != {len(parts)}:
       raise DataError(f"Names and key frames are given for each of {len(parts)} clips, or not.")
@@ -186,8 +189,18 @@ PER_CLIP_FIELDS = tuple(
 )
 
 
+def _indices(name: str, values: Sequence[int]) -> list[int]:
+  try:
+    return [operator.index(value) for value in values]
+  except TypeError as error:
+    raise DataError(
+      f"{name} holds an index into the frames for every clip, as [0]; got {values!r}."
+    ) from error
+
+
 def _gray(n: int, frames: np.ndarray) -> np.ndarray:
-  array = frames[..., None] if np.ndim(frames) == 3 else np.asarray(frames)
+  array = np.asarray(frames)
+  array = array[..., None] if array.ndim == 3 else array
   if array.ndim != 4 or array.shape[-1] != 1 or array.dtype != np.uint8 or not array.size:
     raise DataError(
       f"Frames of a clip are gray, uint8 [T, H, W]; got {array.dtype} {array.shape} in clip {n}."

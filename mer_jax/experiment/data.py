@@ -22,7 +22,7 @@ def load_split(config: config_dict.ConfigDict) -> protocols.Split:
   """
   data = config.data
   parts = [load_prepared(name, data.builder_config, data.data_dir) for name in data.datasets]
-  clips, remarks = _with_motion(config.input.name, concatenate(parts))
+  clips, remarks = with_motion(config.input.name, concatenate(parts))
   split = protocols.split(config.protocol.name, clips, **settings.options(config.protocol))
   return split._replace(remarks=(*remarks, *split.remarks))
 
@@ -33,8 +33,12 @@ def key(config: config_dict.ConfigDict) -> str:
   return json.dumps([config.data.to_dict(), config.protocol.to_dict(), needs_motion])
 
 
-def _with_motion(name: str, clips: Clips) -> tuple[Clips, list[str]]:
-  """The clips in which the input `name` can see what it measures, and what to say of the others."""
+def with_motion(name: str, clips: Clips) -> tuple[Clips, list[str]]:
+  """The clips in which the input `name` can see what it measures, and remarks on the others.
+
+  Raises:
+    DataError: it can in none.
+  """
   if clips.channels != GRAY or not inputs.declaration(inputs.find(name)).needs_motion:
     return clips, []
   single, still = clips.num_frames == 1, _still(clips)

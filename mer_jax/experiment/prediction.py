@@ -11,6 +11,7 @@ from mer_jax import inputs, recognizer
 from mer_jax.clips import Clips, load_prepared
 from mer_jax.errors import ConfigError, DataError
 from mer_jax.experiment import fitted
+from mer_jax.experiment.data import with_motion
 from mer_jax.inputs.flow import REFERENCE_WIDTH as FLOW_WIDTH
 from mer_jax.recognizer import provenance
 from mer_jax.report import prediction_page
@@ -31,7 +32,7 @@ def predict(
 
   Args:
     model: a trained model.
-    clips: Clips [N], N >= 1.
+    clips: Clips [N], N >= 1. Those of one frame are left out where the input measures motion.
     out: any folder; other files in it stay as they are.
     apex: how the apex of clips that have none is placed, a key of inputs.APEXES; empty: as where
       the model was trained.
@@ -40,10 +41,11 @@ def predict(
 
   Raises:
     ConfigError: the clips hold channels that the model cannot read.
-    DataError: an input is not finite or of another shape than in training.
+    DataError: an input is not finite or of another shape than in training, or no clip moves.
     WorkdirError: the folder cannot be written.
   """
   emit = (lambda *_: None) if quiet else print
+  clips, motionless = with_motion(model.input_for(clips.channels)["name"], clips)
   clips = inputs.spot_apexes(apex or model.config["data"]["apex"], clips)
   prediction = model.predict(clips)
   pairs = provenance.subjects_of(clips)
@@ -51,7 +53,7 @@ def predict(
   keys = zip(clips.dataset, clips.subject, strict=True)
   seen = np.array([(str(d), str(s)) in known for d, s in keys], bool)
   table = prediction_page.Table(clips, model.classes, *prediction, seen)
-  marks = [*_remarks(model, seen), *notes]
+  marks = [*_remarks(model, seen), *motionless, *notes]
   page = prediction_page.write(out, table, describe(model), marks, model.seeds)
   emit(prediction_page.console(table, model.seeds))
   emit(f"\nReport {page}\nPredictions {page.parent / 'predictions.csv'}")

@@ -76,6 +76,8 @@ def find(name_or_folder: str | os.PathLike[str]) -> pathlib.Path:
     return folder
   if str(name_or_folder) in shipped():
     return SHIPPED / str(name_or_folder)
+  if (folder / "model" / FACTS).is_file():
+    raise ConfigError(f"{folder} is a workdir; its model lies in {folder / 'model'}.")
   named = unknown("model", str(name_or_folder), shipped()) if shipped() else ""
   raise ConfigError(
     f"{name_or_folder} is neither a folder with {FACTS}, as mer_jax fit leaves one, nor a model"

@@ -88,11 +88,26 @@ class Model:
     """
     from mer_jax import inputs
 
-    height = int(next(iter(self.arrays.values()))["shape"][0])
-    read = inputs.counterpart(self.input, height, clips.channels)
+    if not isinstance(clips, Clips):
+      raise DataError(
+        f"predict reads Clips, not {type(clips).__name__}. Clips.from_frames makes them of frames,"
+        " load_prepared of prepared data."
+      )
+    read = self.input_for(clips.channels)
     options = {key: value for key, value in read.items() if key != "name"}
     by_seed = self.probabilities(inputs.make(read["name"], clips, **options))
     return Prediction(by_seed.mean(axis=0), by_seed.std(axis=0))
+
+  def input_for(self, channels: str) -> dict[str, Any]:
+    """Name and options of the input that is computed from clips of these channels.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    from mer_jax import inputs
+
+    height = int(next(iter(self.arrays.values()))["shape"][0])
+    return dict(inputs.counterpart(self.input, height, channels))
 
   def probabilities(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Class probabilities by every seed, as the engine's own prediction computes them.

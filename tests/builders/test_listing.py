@@ -186,7 +186,11 @@ def test_what_a_row_says_and_what_it_leaves_open(tmp_path):
     (("a", "p1", "<script>"), "is no name"),
     (("a", "p1\nx", "happy"), "is no name"),
     (("", "p1", "happy"), "not one below the folder"),
-    (("a", "p1", ""), "emotion '' is no name"),
+    (("a", "p1", ""), "emotion is empty"),
+    (("a", "p1", "NaN"), "emotion is empty"),
+    (("a", "nan", "happy"), "subject is empty"),
+    (("a", "None", "happy"), "subject is empty"),
+    (("a", "p1", "3"), "emotion '3' is a number"),
   ],
 )
 def test_rows_that_are_refused(tmp_path, row, why):

@@ -1,6 +1,7 @@
 """Faults of trees and sheets that people have: read rightly, or the build says what it is."""
 
 import csv
+import os
 import pathlib
 import shutil
 
@@ -10,6 +11,7 @@ import openpyxl
 import pytest
 from corpus_trees import (
   CASME2_CLIPS,
+  CASME2_HEADER,
   SAMM_CLIPS,
   SAMM_HEADER,
   casme2,
@@ -366,3 +368,44 @@ def test_the_last_line_says_the_share_and_the_exit_code_too(tmp_path, capsys):
   assert "4 of the 5 clips that the sheet lists became examples (80 %)" in last
   assert build.main(command) == 3  # also of data that are there already
   assert build.main([*command, "--allow-partial"]) == 0
+
+
+def test_of_sheets_that_fit_alike_the_one_with_the_owners_name_is_read(tmp_path):
+  root = casme2(tmp_path)
+  other = {"happiness": "surprise", "surprise": "happiness"}
+  edited = [(*row[:8], other.get(row[8], row[8])) for row in casme2_rows()]
+  workbook(root / f"Copy of {SHEET}", {"Sheet1": edited})
+  records, report = read(root)
+  assert labels(records) == EMOTIONS
+  changed = sum(emotion in other for emotion in EMOTIONS.values())
+  assert any(f"{changed} of these clips have another emotion in it" in n for n in report.notes)
+
+
+@pytest.mark.parametrize(
+  ("cell", "expected"),
+  [("Class III", "III"), ("iii", "III"), ("3.0", "III"), ("\u2162", "III"), ("bad", ""), ("", "")],
+)
+def test_objective_classes_as_text(tmp_path, cell, expected):
+  header = (*CASME2_HEADER, "Objective Classes")
+  root = casme2(tmp_path)
+  workbook(root / SHEET, {"Sheet1": [header, *((*row, cell) for row in casme2_rows()[1:])]})
+  records, report = read(root)
+  assert {record.objective_class for record in records} == {expected}
+  assert any("'bad'" in note for note in report.notes) == (cell == "bad")
+
+
+def test_a_column_of_emotions_by_a_name_without_latin_letters(tmp_path):
+  root = casme2(tmp_path)
+  header, *rows = casme2_rows()
+  workbook(root / SHEET, {"Sheet1": [(*header[:8], "\u60c5\u7eea"), *rows]})
+  assert labels(read(root)[0]) == EMOTIONS
+
+
+def test_a_pipe_in_the_place_of_a_video_is_refused_without_waiting(tmp_path):
+  root = tree(tmp_path, "Cropped/sub{s:02d}/{c}/reg_img{n}.jpg")
+  subject, clip, *_ = CASME2_CLIPS[0]
+  folder = root / f"Cropped/sub{subject}"
+  shutil.rmtree(folder / clip)
+  os.mkfifo(folder / f"{clip}.avi")
+  _, report = read(root)
+  assert "is no file" in report.refused[f"casme2/sub{subject}/{clip}"]

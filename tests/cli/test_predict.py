@@ -12,6 +12,7 @@ import mer_jax
 from mer_jax import errors, inputs, recognizer
 from mer_jax.cli import command
 from mer_jax.clips import load_prepared
+from mer_jax.experiment import prediction
 from mer_jax.recognizer import Provenance
 from mer_jax.report import style
 
@@ -153,12 +154,49 @@ def test_frames_of_ones_own_become_clips():
   assert clips.name(1) == "own/unknown/clip_0002"
   given = mer_jax.Clips.from_frames(frames, [0, 1], [1, 2], [2, 4])
   assert not given.apex_missing.any()
+  first = mer_jax.Clips.from_frames(frames[:1], *map(np.array, ([0], [0], [2])))
+  assert (list(first.apex), list(first.offset), first.apex_missing.any()) == ([0], [2], False)
   for wrong, says in (
     ({"frames": []}, "no clip"),
     ({"frames": [frames[0], np.zeros((2, 9, 9), np.uint8)]}, "frames of one size"),
     ({"frames": [frames[0].astype(float)]}, "uint8"),
     ({"frames": frames, "onset": [1]}, "for each of 2 clips"),
     ({"frames": frames, "apex": [2, 1], "onset": [0, 3]}, "ordered indices"),
+    ({"frames": frames, "apex": [2, None]}, "apex holds an index"),
+    ({"frames": frames, "onset": 0}, "onset holds an index"),
   ):
     with pytest.raises(errors.DataError, match=says):
       mer_jax.Clips.from_frames(**wrong)
+
+
+def test_names_that_are_formulas_and_cells_that_are_no_numbers(where, tmp_path, capsys):
+  for name in ("=cmd", "plain"):
+    draw(tmp_path / "own" / name, 10, 4)
+  table = tmp_path / "table.csv"
+  ask = ["predict", str(tmp_path / "own"), f"--model={where}", "--crop=as_is"]
+  ask += [f"--out={tmp_path / 'out'}", f"--key_frames={table}"]
+  table.write_text("clip,onset,subject\nplain,ten,p1\n")
+  assert command.main(ask) == errors.DataError.exit_code
+  assert "onset 'ten', which is no frame number" in capsys.readouterr().err
+  table.write_text("clip,onset,apex,subject\nplain,10,12,p1\n")
+  assert command.main(ask) == 0
+  assert [row["clip"] for row in rows_of(tmp_path / "out")] == ["plain"]
+  assert "is a formula to a spreadsheet" in capsys.readouterr().out
+
+
+def test_clips_of_one_frame_are_not_predicted_by_motion(tmp_path, capsys):
+  config = {"data": {"apex": "midpoint", "builder_config": "frames48"}}
+  built = trained_models.ststnet(
+    channels=1, config=config, input={"name": "onset_difference", "size": 12}
+  )
+  assert built.input_for("gray")["name"] == "onset_difference"
+  clips = mer_jax.Clips.from_frames([np.zeros((1, 20, 20), np.uint8)])
+  with pytest.raises(errors.DataError, match="All 1 clips hold one frame"):
+    prediction.predict(built, clips, tmp_path / "out")
+  with pytest.raises(errors.DataError, match="predict reads Clips, not ndarray"):
+    built.predict(clips.frames)
+
+
+def test_a_workdir_in_the_place_of_its_model_is_named(where, tmp_path):
+  with pytest.raises(errors.ConfigError, match="is a workdir; its model lies in"):
+    mer_jax.load(where.parent)
