@@ -55,7 +55,9 @@ LONG = (
 ROOT = pathlib.Path(__file__).parents[1]
 # The contracts of the engine hold for every model. `make test` tries the first of them, on which
 # all others stand, with every model, and the others with these; `make test-all` tries all with all.
-EVERYDAY = {"parallel", "ststnet", "motion_net"}
+EVERYDAY = {"parallel", "parallel_cnn_lstm", "ststnet", "motion_net"}
+CONTRACTS = ("test_engine.py", "test_loop.py", "test_sweep.py", "test_implementations.py")
+CONTRACTS += ("test_xla_guard.py", "test_drawn.py")
 FOR_EVERY_MODEL = "test_noise_in_place_of_the_held_out_subject_changes_no_bit_of_its_fold"
 # Folders of tests by the packages they are about, where the names differ.
 ABOUT = {"builders": "data_builders", "synthetic": "data_builders", "docs": "", "benchmarks": ""}
@@ -83,8 +85,9 @@ def pytest_collection_modifyitems(config, items):
 
 def is_another_model(item) -> bool:
   """Whether `item` is a contract of the engine with a model that it is not tried with every day."""
-  case = getattr(item, "callspec", None) and item.callspec.params.get("case")
-  is_contract = item.path.parent.name == "training" and isinstance(case, str)
+  given = item.callspec.params if hasattr(item, "callspec") else {}
+  case = given.get("case", given.get("name"))
+  is_contract = item.path.name in CONTRACTS and isinstance(case, str)
   return is_contract and case not in EVERYDAY and item.originalname != FOR_EVERY_MODEL
 
 

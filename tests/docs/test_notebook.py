@@ -144,7 +144,9 @@ def test_the_badge_opens_the_notebook_itself_once_the_project_has_an_address(nam
     assert 'REPOSITORY = ""' in install.source
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(
+  "name", [pytest.param(n, marks=[pytest.mark.exhaustive] * (n == "trust")) for n in SMALL]
+)
 def test_runs_from_top_to_bottom(executed, name):
   notebook, _ = executed(name)
   code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -184,6 +186,7 @@ def test_draws_clips_curves_and_a_confusion_matrix(executed):
   assert len(outputs(notebook, "image/png")) == 3
 
 
+@pytest.mark.exhaustive
 def test_measures_each_leak_against_the_honest_number(executed):
   notebook, work = executed("trust")
   found = {}
@@ -215,6 +218,7 @@ def test_measures_each_leak_against_the_honest_number(executed):
   assert best["accuracy"] >= last["accuracy"]
 
 
+@pytest.mark.exhaustive
 def test_draws_the_leaks(executed):
   notebook, work = executed("trust")
   (picture,) = outputs(notebook, "image/png")
