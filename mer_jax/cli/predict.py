@@ -45,9 +45,9 @@ def parser() -> command_line.Parser:
   add(
     "--crop",
     default="face",
-    choices=("face", "as_is"),
-    help="face (default): frames show more than the face, which is found and cut out; as_is: they"
-    " show the face alone",
+    choices=("face", "landmarks", "as_is"),
+    help="face (default): frames show more than the face, which is found and cut out;"
+    " landmarks: likewise, aligned as in videos (extra video); as_is: they show the face alone",
   )
   _add_video_options(built)
   return built
@@ -139,7 +139,7 @@ def _own_frames(
     [pathlib.Path(folder).expanduser() for folder in folders],
     given,
     size=size,
-    crop=options.crop == "face",
+    crop=options.crop,
   )
   repaired = [f"{r['clip']}: {r['what']} became {r['how']} ({r['why']})" for r in report.repaired]
   refused = [f"{clip} is left out: {why}" for clip, why in report.refused.items()]
