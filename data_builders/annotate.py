@@ -170,9 +170,10 @@ def matched(
 
 def cropping(crop: str, copy: tree.Tree, report: BuildReport) -> bool:
   """Whether frames of this tree go through the face crop, which the report notes."""
-  cut_out = not copy.cropped if crop == "auto" else crop == "face"
+  cut_out = not copy.cropped if crop == "auto" else crop in ("face", "landmarks")
+  how = "alignment by landmarks" if crop == "landmarks" else "box"
   report.source["face crop"] = (
-    "one box per clip, found on its onset frame" if cut_out else "none, frames taken as they are"
+    f"one {how} per clip, found on its onset frame" if cut_out else "none, frames taken as they are"
   )
   return cut_out
 

@@ -168,7 +168,8 @@ def _parser() -> command_line.Parser:
     "--crop",
     default="auto",
     choices=CROPS,
-    help="auto (default): cut the face out of raw trees; face: of any; as_is: of none",
+    help="auto (default): cut the face out of raw trees; face: of any; landmarks: of"
+    " any, aligned as in videos (extra video); as_is: of none",
   )
   add(
     "--apex",

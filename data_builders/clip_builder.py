@@ -51,4 +51,7 @@ class ClipBuilder(tfds.core.GeneratorBasedBuilder, abc.ABC, skip_registration=Tr
 
   def _generate_examples(self, records: list[Record], report: BuildReport):
     size = self.builder_config.size
-    yield from examples.generate(records, report, size, self.data_dir, self.strict)
+    by_landmarks = self.options.crop == "landmarks"
+    yield from examples.generate(
+      records, report, size, self.data_dir, self.strict, by_landmarks=by_landmarks
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from data_builders import face_crop, frames
+from data_builders import face_crop, frames, landmark_crop
 from data_builders.build_report import BuildReport
 from data_builders.parallel import ordered
 from data_builders.record import Record, example
@@ -18,6 +18,8 @@ def generate(
   size: int,
   folder: str | os.PathLike[str],
   strict: bool,
+  *,
+  by_landmarks: bool = False,
 ) -> Iterator[tuple[str, dict]]:
   """Yields (key, example) of every clip that can be decoded; key = "dataset/subject/clip".
 
@@ -28,16 +30,17 @@ def generate(
     folder: where the finished report is written: the folder TFDS is filling, so that data and
       report appear together or not at all.
     strict: any repair or refusal is an error.
+    by_landmarks: whether faces are cut out by their landmarks, instead of a detector's box.
 
   Raises:
     DataError: see `BuildReport.check`; TFDS then removes the folder.
   """
-  boxes = face_crop.boxes(records, report)
+  cuts = (landmark_crop.transforms if by_landmarks else face_crop.boxes)(records, report)
   still = []
 
   def decode(record: Record) -> np.ndarray | frames.FrameError:
     try:
-      return frames.read_clip(record.frames, size, boxes.get(record.name))
+      return frames.read_clip(record.frames, size, cuts.get(record.name))
     except frames.FrameError as error:
       return error
 

@@ -14,6 +14,7 @@ import PIL.Image
 from data_builders import videos
 from data_builders.frame_error import FrameError as FrameError
 from data_builders.videos import VideoFrame
+from mer_jax.video import align
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 KEY_FRAMES = ("onset", "apex", "offset")
@@ -150,14 +151,15 @@ def read(path: Frame, flags: int = GRAY) -> np.ndarray:
 
 
 def read_clip(
-  paths: Sequence[Frame], size: int, box: tuple[int, int, int, int] | None = None
+  paths: Sequence[Frame], size: int, box: tuple[int, int, int, int] | np.ndarray | None = None
 ) -> np.ndarray:
   """Decodes, crops and resizes the frames of one clip.
 
   Args:
     paths: T image files, all of one size, or frames of one video.
     size: height and width of the result, in pixels.
-    box: (x, y, width, height) cut out of every frame; None: the full frame.
+    box: (x, y, width, height) cut out of every frame; float [2, 3]: the alignment of
+      `mer_jax.video.align.similarity`, by which every frame is cut; None: the full frame.
 
   Returns:
     uint8 [T, size, size, 1], gray.
@@ -174,6 +176,9 @@ def read_clip(
         f"{path.name} is {image.shape[1]}x{image.shape[0]}, the frames before it are"
         f" {shape[1]}x{shape[0]}"
       )
+    if isinstance(box, np.ndarray):
+      clip[t, :, :, 0] = align.cut(image, box, size)
+      continue
     if box is not None:
       x, y, width, height = box
       image = image[y : y + height, x : x + width]

@@ -6,7 +6,7 @@ from typing import Any
 
 from mer_jax import errors
 
-CROPS = ("auto", "face", "as_is")
+CROPS = ("auto", "face", "landmarks", "as_is")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Options:
 
   Attributes:
     sheet: the coding sheet; None: the one that fits the clips best, the newest of equals.
-    crop: "auto" (cut the face out of raw trees), "face" (always) or "as_is" (never).
+    crop: "auto" (cut the face out of raw trees), "face" (always), "landmarks" (always, by its
+      landmarks) or "as_is" (never).
     apex: a csv of apexes (subject, clip, apex) that go before the corpus' own.
     retimed: the frames of every clip run evenly from onset to offset, whatever their numbers.
     name: of a listing, under which its data lie; "" for "listing".
@@ -32,6 +33,10 @@ class Options:
   def __post_init__(self) -> None:
     if self.crop not in CROPS:
       raise errors.ConfigError(errors.unknown("--crop", self.crop, CROPS))
+    if self.crop == "landmarks":
+      from mer_jax.video import landmarks  # OpenCV; `--help` should not wait for it
+
+      landmarks.check_installed()
 
   @classmethod
   def of(cls, **fields: Any) -> "Options":

@@ -5,8 +5,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from data_builders import face_crop, frames, sheets, span
+import numpy as np
+
+from data_builders import face_crop, frames, landmark_crop, sheets, span
 from data_builders.build_report import BuildReport
+from data_builders.options import Options
 from data_builders.parallel import ordered
 from data_builders.record import Record, example
 from mer_jax.clips import Clips, stack
@@ -45,7 +48,7 @@ def read(
   key_frames: Mapping[str, KeyFrames],
   *,
   size: int = 128,
-  crop: bool = True,
+  crop: str = "face",
 ) -> tuple[Clips, BuildReport]:
   """The clips in `folders`: each holds the frames of a clip, or folders that do.
 
@@ -53,30 +56,33 @@ def read(
     folders: where frames lie.
     key_frames: of clips by the name of their folder; "" stands for all others.
     size: height and width of the frames read, pixels.
-    crop: whether the face is cut out, by a box found on the onset frame; otherwise the frames show
-      it alone.
+    crop: how the face is cut out: "face", by a box found on the onset frame; "landmarks", by those
+      of the onset frame; "as_is", not at all, for the frames show it alone.
 
   Returns:
     The clips in the order of their keys, and what was repaired and refused.
 
   Raises:
+    ConfigError: landmarks are asked for and not installed.
     DataError: there are no frames, no clip can be read, or two clips have one key.
   """
+  Options(crop=crop)  # checks it
   report = BuildReport(DATASET, f"frames{size}")
   report.source["folders"] = ", ".join(map(str, folders))
   records = [
     record
     for root in map(pathlib.Path, folders)
     for folder in _clip_folders(root)
-    if (record := _record(folder, key_frames, crop, report)) is not None
+    if (record := _record(folder, key_frames, crop != "as_is", report)) is not None
   ]
   names = {record.clip for record in records}
   for name in sorted({*key_frames} - {"", *names}):
     report.refuse(f"{DATASET}/{name}", "key frames are given, but there is no such clip folder")
-  boxes = face_crop.boxes(records, report)
+  find = landmark_crop.transforms if crop == "landmarks" else face_crop.boxes
+  cuts = find(records, report)
   examples = []
   with progress(len(records), "frames", "clip") as bar:
-    decoded = ordered(lambda record: _decoded(record, size, boxes.get(record.name)), records)
+    decoded = ordered(lambda record: _decoded(record, size, cuts.get(record.name)), records)
     for record, pixels in zip(records, decoded, strict=True):
       bar.update()
       if isinstance(pixels, frames.FrameError):
@@ -170,7 +176,7 @@ def _record(
   )
 
 
-def _decoded(record: Record, size: int, box: face_crop.Box | None):
+def _decoded(record: Record, size: int, box: face_crop.Box | np.ndarray | None):
   try:
     return frames.read_clip(record.frames, size, box)
   except frames.FrameError as error:

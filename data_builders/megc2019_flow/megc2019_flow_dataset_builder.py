@@ -43,8 +43,10 @@ class Builder(ClipBuilder):
     """
     if self.options.apex or self.options.retimed:
       raise ConfigError("--apex and --retimed: flow maps have no frames. Leave the option out.")
-    if self.options.crop == "face":
-      raise ConfigError("--crop face: flow maps show no face. Leave the option out.")
+    if self.options.crop in ("face", "landmarks"):
+      raise ConfigError(
+        f"--crop {self.options.crop}: flow maps show no face. Leave the option out."
+      )
     return parse.parse(pathlib.Path(manual_dir), self.builder_config.name, sheet=self.options.sheet)
 
   def _generate_examples(self, records: list[Record], report: BuildReport):

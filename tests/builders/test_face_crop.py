@@ -6,14 +6,18 @@ import cv2
 import numpy as np
 import pytest
 from corpus_trees import SAMM_CLIPS, samm
+from drawn_video import drawn
 
-from data_builders import build, face_crop
+from data_builders import build, face_crop, frames, landmark_crop
 from data_builders.build_report import BuildReport
+from data_builders.options import Options
 from data_builders.record import Record
 from data_builders.synthetic import corpora, plan
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose
 from mer_jax.clips import load_prepared
+from mer_jax.errors import ConfigError
+from mer_jax.video import align, landmarks, regions
 
 
 def record(paths: list[pathlib.Path], clip: str, subject: str = "006") -> Record:
@@ -120,3 +124,48 @@ def test_detector_finds_drawn_faces_in_raw_frames(tmp_path):
     assert x >= 0
     assert y >= 0
     assert width == height
+
+
+@pytest.mark.skipif(not landmarks.installed(), reason=f"needs {landmarks.INSTALL}")
+def test_landmarks_of_the_onset_frame_align_every_frame(tmp_path):
+  images, _ = drawn(seed=4, seconds=0.2)
+  paths = [tmp_path / f"{t}.png" for t in range(3)]
+  for path, image in zip(paths, images, strict=False):
+    cv2.imwrite(str(path), image)
+  blank = tmp_path / "blank.png"
+  cv2.imwrite(str(blank), np.full_like(images[0], 90))
+  records = [record(paths, "face"), record([blank], "blank", subject="007")]
+  report = BuildReport("samm", "frames48")
+  cuts = landmark_crop.transforms(records, report)
+  transform = cuts["samm/006/face"]
+  assert isinstance(transform, np.ndarray)
+  own = landmarks.Landmarks()
+  eyes = own.mesh(images[0], own.detect(images[0])[0]).points[[33, 263], :2]
+  places = np.array([(-align.OUTER, 0), (align.OUTER, 0)])
+  width = np.linalg.norm(transform[:, 0])
+  assert np.abs(places @ transform[:, :2].T + transform[:, 2] - eyes).max() < 0.06 * width
+  clip = frames.read_clip(paths, 48, transform)
+  for t, path in enumerate(paths):
+    expected = align.cut(frames.read(path), transform, 48)
+    np.testing.assert_array_equal(clip[t, :, :, 0], expected)
+  assert len(cuts["samm/007/blank"]) == 4
+  assert {r["clip"] for r in report.repaired} == {"samm/007/blank"}
+  assert "landmarks" in {r["what"] for r in report.repaired}
+
+
+def test_landmarks_have_to_be_installed_before_anything_is_built(monkeypatch):
+  monkeypatch.setattr(landmarks, "installed", lambda: False)
+  with pytest.raises(ConfigError, match="pip install"):
+    Options(crop="landmarks")
+
+
+@pytest.mark.parametrize("size", [48, 224])
+def test_alignment_reaches_the_same_box_at_any_size(size):
+  ramp = np.tile(np.arange(0, 256, dtype=np.uint8), (256, 1))
+  transform = np.array([[120.0, 0, 128], [0, 120, 110]])
+  crop = align.cut(ramp, transform, size)
+  assert crop.shape == (size, size)
+  left, _, right, _ = regions.FACE_BOX
+  ends = 128 + 120 * np.array([left, right])
+  step = (ends[1] - ends[0]) / size
+  np.testing.assert_allclose(crop[5, [1, -2]], ends + np.array([1, -2]) * step, atol=2)

@@ -134,11 +134,13 @@ def test_a_single_clip_is_cut_by_options(where, tmp_path):
     (["clip", "--onset=70"], "its offset 3 lies before its onset 70", 3),
     (["clip", "--key_frames=absent.csv"], "cannot be read", 3),
     (["clip", "--model=nobody"], "nobody is neither a folder", 2),
+    (["film.mp4", "--crop=as_is"], "is for folders of frames; a video has --detector", 2),
   ],
 )
 def test_what_cannot_be_predicted_is_named(where, tmp_path, monkeypatch, capsys, line, says, code):
   monkeypatch.chdir(tmp_path)
   (tmp_path / "empty").mkdir()
+  (tmp_path / "film.mp4").write_text("no video")
   draw(tmp_path / "clip", 1, 3)
   assert command.main(["predict", f"--model={where}", "--out=out", *line]) == code
   assert says in capsys.readouterr().err

@@ -15,7 +15,7 @@ ORDER = (
   *("models", "svm", "training", "recognizer", "evaluation", "report", "experiment", "cli"),
 )
 # What data_builders may use of mer_jax.
-FOR_BUILDERS = {"errors", "checks", "clips", "runtime", "face", "inputs"}
+FOR_BUILDERS = {"errors", "checks", "clips", "runtime", "face", "inputs", "video"}
 # Other files of mer_jax/: the door, and the mark of a package with types.
 BESIDE = {"__init__", "__main__", "py"}
 MOST_ENTRIES = 20
