@@ -137,7 +137,7 @@ def _measured(faces: Sequence[Followed], slots: int, video: Video) -> list[Follo
   Raises:
     DataError: there is none.
   """
-  least = min(_SHORTEST, slots / video.fps / 2)
+  least = _least_seconds(slots, video)
   long = [face for face in faces if face.seconds(video.fps) >= least]
   if long:
     return long
@@ -157,12 +157,18 @@ def _counts(face: Followed) -> list[str]:
   return [f"{name} {n}" for state, name in names if (n := face.states.count(state))]
 
 
+def _least_seconds(slots: int, video: Video) -> float:
+  """How long a face must be seen: a second, or half of a video that is shorter than two."""
+  return min(_SHORTEST, slots / video.fps / 2)
+
+
 def _remarks(
   seen: Sequence[Followed], faces: Sequence[Followed], slots: int, video: Video
 ) -> list[str]:
   notes = []
   if len(seen) > len(faces):
-    notes.append(f"{len(seen) - len(faces)} faces seen for less than a second are left out.")
+    least = _least_seconds(slots, video)
+    notes.append(f"{len(seen) - len(faces)} faces seen for less than {least:.1f} s are left out.")
   for face in faces:
     share = face.seconds(video.fps) * video.fps / slots
     if share < 0.95:

@@ -134,7 +134,7 @@ def _timeline(face: Face, marks: Sequence[Mark]) -> dict[str, Any]:
       for r, name in enumerate(REGIONS)
     ],
     "lane": _LANE,
-    "gaps": _gaps(face.unmeasured, end, curves),
+    "gaps": _gaps(face.unmeasured),
     "marks": [
       {
         "number": n + 1,
@@ -166,7 +166,7 @@ def _curve(curves: MotionCurves, region: int, end: float, highest: float) -> str
   return f"M{x[0]:.1f} {base} {points} L{x[-1]:.1f} {base}Z"
 
 
-def _gaps(unmeasured: np.ndarray, end: float, curves: MotionCurves) -> list[dict[str, float]]:
+def _gaps(unmeasured: np.ndarray) -> list[dict[str, float]]:
   """Stretches without a face that could be measured."""
   edges = np.flatnonzero(np.diff(np.r_[0, unmeasured.astype(np.int8), 0])).reshape(-1, 2)
   slots = max(len(unmeasured), 1)
