@@ -34,14 +34,15 @@ def _described(name: str) -> str:
 
   model, file = load(name), folder.find(name) / folder.WEIGHTS
   options = ", ".join(f"{key} {value}" for key, value in model.input.items() if key != "name")
-  seeds = "1 seed" if model.seeds == 1 else f"{model.seeds} seeds"
   facts = {
     "architecture": model.model["name"],
     "input": f"{model.input['name']}{f' ({options})' if options else ''}",
     "classes": ", ".join(model.classes),
     "learned from": model.provenance.summary(),
     "scores": in_words(model.scores),
-    "size": f"{file.stat().st_size / 1e6:.2f} MB, {seeds}, digest {model.digest[:12]}",
+    "size": (
+      f"{file.stat().st_size / 1e6:.2f} MB, {model.seeds_in_words}, digest {model.digest[:12]}"
+    ),
   }
   width = max(map(len, facts))
   return "\n".join([name, *(f"  {what.ljust(width)}  {value}" for what, value in facts.items())])

@@ -218,8 +218,8 @@ def _network(
 
 def _described(where: pathlib.Path, model: recognizer.Model) -> str:
   size = (where / folder.WEIGHTS).stat().st_size
-  seeds = "1 seed" if model.seeds == 1 else f"{model.seeds} seeds"
   return (
-    f"\nModel {where}: {seeds}, {size / 1e6:.2f} MB, classes {', '.join(model.classes)}\n"
+    f"\nModel {where}: {model.seeds_in_words}, {size / 1e6:.2f} MB,"
+    f" classes {', '.join(model.classes)}\n"
     f"It learned from {model.provenance.summary()}; scores: {fitted.in_words(model.scores)}"
   )

@@ -98,7 +98,7 @@ def frame_size(model: recognizer.Model) -> int:
 def describe(model: recognizer.Model) -> dict[str, str]:
   """Facts on a model for those who read its predictions, by name."""
   return {
-    "model": f"{model.name} ({model.seeds} {'seed' if model.seeds == 1 else 'seeds'})",
+    "model": f"{model.name} ({model.seeds_in_words})",
     "classes": ", ".join(model.classes),
     "learned from": model.provenance.summary(),
     "scores": fitted.in_words(model.scores),

@@ -230,8 +230,7 @@ def _about(config: config_dict.ConfigDict, model: recognizer.Model, fresh: Seque
 
 
 def _identified(config: config_dict.ConfigDict, model: recognizer.Model) -> str:
-  seeds = "1 seed" if model.seeds == 1 else f"{model.seeds} seeds"
-  return f"{config.start.weights} ({seeds}, digest {model.digest[:12]})"
+  return f"{config.start.weights} ({model.seeds_in_words}, digest {model.digest[:12]})"
 
 
 def _layer(name: str) -> str:

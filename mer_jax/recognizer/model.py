@@ -69,6 +69,11 @@ class Model:
     """S, how many trainings its weights are of."""
     return len(next(iter(self.weights.values())))
 
+  @property
+  def seeds_in_words(self) -> str:
+    """ "1 seed", "5 seeds"."""
+    return "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+
   def facts(self) -> dict[str, Any]:
     """What is known of the model beside its weights, as JSON values; see folder.FIELDS."""
     return {name: getattr(self, name) for name in folder.FIELDS} | {
