@@ -35,8 +35,28 @@ def generate(
   Raises:
     DataError: see `BuildReport.check`; TFDS then removes the folder.
   """
-  cuts = (landmark_crop.transforms if by_landmarks else face_crop.boxes)(records, report)
   still = []
+  for record, pixels in decoded(records, report, size, by_landmarks=by_landmarks):
+    if len(pixels) > 1 and (pixels == pixels[0]).all():
+      still.append(record.name)
+    yield record.name, example(record, pixels, report.synthetic)
+  if still:
+    report.note(
+      f"{len(still)} clips show the same image in every frame, so there is no motion in them:"
+      f" {', '.join(still[:4])}{', ...' if len(still) > 4 else ''}"
+    )
+  report.check(strict)
+  report.write(folder)
+
+
+def decoded(
+  records: Sequence[Record], report: BuildReport, size: int, *, by_landmarks: bool
+) -> Iterator[tuple[Record, np.ndarray]]:
+  """Yields (record, uint8 [T, size, size, 1]) of every clip that can be decoded, with a bar.
+
+  Others are refused in `report`; arguments are those of `generate`.
+  """
+  cuts = (landmark_crop.transforms if by_landmarks else face_crop.boxes)(records, report)
 
   def decode(record: Record) -> np.ndarray | frames.FrameError:
     try:
@@ -51,13 +71,4 @@ def generate(
         report.refuse(record.name, str(pixels))
       else:
         report.keep(record)
-        if len(pixels) > 1 and (pixels == pixels[0]).all():
-          still.append(record.name)
-        yield record.name, example(record, pixels, report.synthetic)
-  if still:
-    report.note(
-      f"{len(still)} clips show the same image in every frame, so there is no motion in them:"
-      f" {', '.join(still[:4])}{', ...' if len(still) > 4 else ''}"
-    )
-  report.check(strict)
-  report.write(folder)
+        yield record, pixels

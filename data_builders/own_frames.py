@@ -5,16 +5,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from data_builders import face_crop, frames, landmark_crop, sheets, span
+from data_builders import frames, sheets, span
 from data_builders.build_report import BuildReport
+from data_builders.examples import decoded
 from data_builders.options import Options
-from data_builders.parallel import ordered
 from data_builders.record import Record, example
 from mer_jax.clips import Clips, stack
 from mer_jax.errors import DataError
-from mer_jax.runtime.progress import progress
 
 DATASET = "own"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first signs; the names go into predictions.csv
@@ -78,18 +75,8 @@ def read(
   names = {record.clip for record in records}
   for name in sorted({*key_frames} - {"", *names}):
     report.refuse(f"{DATASET}/{name}", "key frames are given, but there is no such clip folder")
-  find = landmark_crop.transforms if crop == "landmarks" else face_crop.boxes
-  cuts = find(records, report)
-  examples = []
-  with progress(len(records), "frames", "clip") as bar:
-    decoded = ordered(lambda record: _decoded(record, size, cuts.get(record.name)), records)
-    for record, pixels in zip(records, decoded, strict=True):
-      bar.update()
-      if isinstance(pixels, frames.FrameError):
-        report.refuse(record.name, str(pixels))
-      else:
-        report.keep(record)
-        examples.append(example(record, pixels, synthetic=False))
+  clips = decoded(records, report, size, by_landmarks=crop == "landmarks")
+  examples = [example(record, pixels, synthetic=False) for record, pixels in clips]
   report.check(strict=False)
   return stack(sorted(examples, key=lambda e: (e["subject"], e["clip"]))), report
 
@@ -174,10 +161,3 @@ def _record(
     fps=0.0,
     crop=crop,
   )
-
-
-def _decoded(record: Record, size: int, box: face_crop.Box | np.ndarray | None):
-  try:
-    return frames.read_clip(record.frames, size, box)
-  except frames.FrameError as error:
-    return error

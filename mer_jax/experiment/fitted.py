@@ -59,10 +59,7 @@ def model(
 
 def from_config(config: config_dict.ConfigDict, architecture: Mapping[str, Any]) -> dict[str, Any]:
   """The fields of recognizer.Model that follow from a resolved config."""
-  content = settings.to_json(config)
-  # Where data and weights lay is no part of the model.
-  content["data"] |= {"data_dir": "", "cache_dir": ""}
-  content["start"]["weights"] = pathlib.Path(config.start.weights).name
+  content = without_places(settings.to_json(config))
   return {
     # With the defaults of today: those of tomorrow may be others.
     "model": dict(architecture),
@@ -71,6 +68,13 @@ def from_config(config: config_dict.ConfigDict, architecture: Mapping[str, Any])
     "mirror_at_test": config.training.mirror_at_test,
     "config": content,
   }
+
+
+def without_places(content: dict[str, Any]) -> dict[str, Any]:
+  """The JSON of a config, changed: where data and weights lay is no part of a model."""
+  content["data"] |= {"data_dir": "", "cache_dir": ""}
+  content["start"]["weights"] = pathlib.Path(content["start"]["weights"]).name
+  return content
 
 
 def shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ A run keeps the state of all its folds in its checkpoints; checkpoints.json besi
 the state is of, so that neither the prepared data nor the input is needed to load a fold.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,11 +14,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from mer_jax import models, protocols, recognizer, training
+from mer_jax import protocols, recognizer, training
 from mer_jax.errors import ConfigError, DataError, unknown
 from mer_jax.experiment import drawn_source, fitted, workdir
-from mer_jax.recognizer import provenance
-from mer_jax.recognizer.weights import nested, shapes_of
+from mer_jax.recognizer import engine, provenance
+from mer_jax.recognizer.weights import nested
 from mer_jax.runtime import atomic
 
 FILE = "checkpoints.json"
@@ -50,12 +51,11 @@ def load(
   if seeds[0] not in facts["seeds"]:
     raise ConfigError(f"{path} has no seed {seed}; it has {facts['seeds']}.")
   place = list(facts["folds"]).index(fold)
-  weights = _weights(path, facts, place, [facts["seeds"].index(s) for s in seeds])
-  return recognizer.Model(
+  model = recognizer.Model(
     name=f"{path.resolve().name} without {fold}",
     arrays=facts["arrays"],
     classes=tuple(facts["classes"]),
-    weights=weights,
+    weights={},
     provenance=_provenance(facts, fold),
     model=facts["architecture"],
     input=content["input"],
@@ -64,6 +64,9 @@ def load(
     config=content,
     versions=workdir.versions(),
   )
+  names = _names_in_order(engine.expected_shapes(model))
+  weights = _weights(path, facts, names, place, [facts["seeds"].index(s) for s in seeds])
+  return dataclasses.replace(model, weights=weights)
 
 
 def write_facts(
@@ -116,10 +119,7 @@ def _facts(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _config(path: pathlib.Path) -> dict[str, Any]:
-  content = _json(path / "config.json")["config"]
-  content["data"] |= {"data_dir": "", "cache_dir": ""}
-  content["start"]["weights"] = pathlib.Path(content["start"]["weights"]).name
-  return content
+  return fitted.without_places(_json(path / "config.json")["config"])
 
 
 def _json(file: pathlib.Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _json(file: pathlib.Path) -> dict[str, Any]:
 
 
 def _weights(
-  path: pathlib.Path, facts: Mapping[str, Any], fold: int, seeds: list[int]
+  path: pathlib.Path, facts: Mapping[str, Any], names: list[str], fold: int, seeds: list[int]
 ) -> dict[str, np.ndarray]:
   """float32 [S, ...] by flax name, of the parameters that the fold predicts with."""
   leaves = training.newest_leaves(path / "checkpoints")
@@ -139,15 +139,8 @@ def _weights(
       f"{path} holds no checkpoint: a run that trains nothing evaluates the weights it starts from;"
       " load those."
     )
-  options = {key: _tuples(value) for key, value in facts["architecture"].items() if key != "name"}
-  network = models.build(facts["architecture"]["name"], len(facts["classes"]), options)
-  example = {
-    name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])
-    for name, entry in facts["arrays"].items()
-  }
   # A state begins with params and batch_stats and, where they are averaged, ends with their means
   # and the number of steps in these (training.fold.FoldState).
-  names = _names_in_order(shapes_of(network, example))
   first = 0
   if facts["averaged"] and np.all(leaves[-1][seeds, fold] > 0):
     first = len(leaves) - 1 - len(names)
@@ -161,10 +154,6 @@ def _names_in_order(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
   """The names in the order in which jax lists the leaves of (params, batch_stats)."""
   tree = nested({name: name for name in shapes})
   return jax.tree.leaves((tree["params"], tree.get("batch_stats", {})))
-
-
-def _tuples(value: Any) -> Any:
-  return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _provenance(facts: Mapping[str, Any], fold: str) -> provenance.Provenance:

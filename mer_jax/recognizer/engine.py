@@ -63,11 +63,7 @@ def check_weights(model: Model, where: str) -> None:
     vector_machine.check(model.model, model.weights, len(model.classes), where)
     return
   try:
-    example = {
-      name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])
-      for name, entry in model.arrays.items()
-    }
-    expected = shapes_of(_recipe(model).model, example)
+    expected = expected_shapes(model)
   except (KeyError, TypeError, ValueError) as error:
     raise DataError(
       f"{where}: its architecture cannot be built ({type(error).__name__}: {error}). Fit the model"
@@ -84,6 +80,18 @@ def check_weights(model: Model, where: str) -> None:
       f"{where}: the weights are not those of {model.model['name']} with its options:"
       f" {'; '.join(differs[:5])}. Fit the model again."
     )
+
+
+def expected_shapes(model: Model) -> dict[str, tuple[int, ...]]:
+  """The shape of every weight of a network by flax name, without the axis of seeds.
+
+  Only architecture, arrays and classes of `model` count.
+  """
+  example = {
+    name: jax.ShapeDtypeStruct((1, *entry["shape"]), entry["dtype"])
+    for name, entry in model.arrays.items()
+  }
+  return shapes_of(_recipe(model).model, example)
 
 
 def _recipe(model: Model) -> Recipe:
