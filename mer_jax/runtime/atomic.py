@@ -71,7 +71,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
     raise cannot_write(path, error) from error
 
 
-def cannot_write(path: str | os.PathLike[str], error: Exception) -> WorkdirError:
+def cannot_write(path: str | os.PathLike[str], error: BaseException) -> WorkdirError:
   """The error to raise where `error` kept somebody from writing `path`, a file or a folder."""
   return WorkdirError(
     f"{os.fspath(path)} cannot be written: {_reason(error)}. What was there before is intact. Make"
@@ -130,7 +130,7 @@ def is_from_system(error: BaseException) -> bool:
   return isinstance(error, RuntimeError) and any(reason in str(error) for reason in _OF_DISKS)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
   """What the system said, also where a library wrapped it into an error of its own."""
   code = re.search(r"os_error_code='(\d+)'", str(error))
   if isinstance(error, OSError) and error.strerror:

@@ -5,16 +5,17 @@ is an `OSError` here, which every reader reports as it does a file that is not t
 """
 
 import errno
+import io
 import os
 import stat
 import zipfile
-from typing import IO, BinaryIO
+from typing import IO
 
 # Bytes to which an archive of arrays may unpack.
 MOST_UNPACKED = 4 * 2**30
 
 
-def opened(path: str | os.PathLike[str]) -> BinaryIO:
+def opened(path: str | os.PathLike[str]) -> io.BufferedReader:
   """The regular file `path`, open for reading.
 
   Raises:
@@ -78,4 +79,4 @@ def _open(path: str, flags: int) -> int:
   os.close(handle)
   if stat.S_ISDIR(mode):
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-  raise OSError(errno.EINVAL, "it is a pipe, a socket or a device; a file is expected", path)
+  raise OSError(errno.EINVAL, "it is no file but a pipe, a socket or a device", path)
