@@ -69,13 +69,21 @@ def unwinding() -> Iterator[None]:
   Raises:
     Interrupted: a signal came.
   """
-  request = Request("what is not complete is removed first")
+  request, raised = Request("what is not complete is removed first"), False
 
   def stop(number: int) -> None:
-    raise KeyboardInterrupt(number)  # which no library takes for an error of its own
+    nonlocal raised
+    if not raised:
+      raised = True
+      raise _Stop(number)
+
+  def lost(number: int) -> None:
+    nonlocal raised
+    raised = False
+    threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
 
   try:
-    with _answering(request, stop):
+    with _raised_again(lost), _answering(request, stop):
       yield
   except KeyboardInterrupt as error:
     name = signal.Signals(error.args[0] if error.args else signal.SIGINT).name
@@ -85,16 +93,37 @@ def unwinding() -> Iterator[None]:
     ) from error
 
 
+class _Stop(KeyboardInterrupt):
+  """A signal came, of this number; no library takes it for an error of its own."""
+
+
 @contextlib.contextmanager
-def _answering(request: Request, first: Callable[[int], None]) -> Iterator[Request]:
-  """`finishing`, in which the main thread calls `first` with the number of the first signal."""
+def _raised_again(lost: Callable[[int], None]) -> Iterator[None]:
+  """Within this, a `_Stop` that is raised in a destructor, which ends there, calls `lost`."""
+  hook = sys.unraisablehook
+
+  def unraisable(echo) -> None:
+    if isinstance(echo.exc_value, _Stop):
+      lost(*echo.exc_value.args)
+    else:
+      hook(echo)
+
+  sys.unraisablehook = unraisable
+  try:
+    yield
+  finally:
+    sys.unraisablehook = hook
+
+
+@contextlib.contextmanager
+def _answering(request: Request, seen: Callable[[int], None]) -> Iterator[Request]:
+  """`finishing`, in which the main thread calls `seen` with the number of every signal."""
   global _request
   outer = _request
   if threading.current_thread() is not threading.main_thread():
     yield request
     return
   before = {int(number): signal.getsignal(number) for number in SIGNALS}
-  calls = iter((first,))
 
   def end(number: int) -> None:
     signal.signal(number, before[number])
@@ -103,7 +132,7 @@ def _answering(request: Request, first: Callable[[int], None]) -> Iterator[Reque
   def handler(number, frame) -> None:
     if not _watched:
       _arrived(number, end)
-    next(calls, lambda number: None)(number)
+    seen(number)
 
   _request = request
   try:
