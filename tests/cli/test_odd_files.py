@@ -1,4 +1,4 @@
-"""Pipes, devices and archives in the place of files: refused by every command, none is waited for."""
+"""Pipes, devices and archives in the place of files: every command refuses them, none waits."""
 
 import os
 import pathlib
