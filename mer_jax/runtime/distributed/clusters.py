@@ -83,7 +83,7 @@ def bind_address(arguments: Mapping[str, Any]) -> str | None:
     return None
   host, _, port = address.rpartition(":")
   try:
-    numeric = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0][4][0]
+    numeric = str(socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0][4][0])
     with socket.socket(socket.AF_INET6 if ":" in numeric else socket.AF_INET) as probe:
       probe.bind((numeric, 0))
     is_loopback = ipaddress.ip_address(numeric.partition("%")[0]).is_loopback
