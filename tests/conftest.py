@@ -37,6 +37,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Tracing makes objects by the million and few cycles: looking for those took a fifth of the time.
 gc.set_threshold(200_000, 50, 50)
 
+# No test pulls the plug; those about that watch the calls (tests/shared/power.py).
+os.fsync = lambda descriptor: None
+
 jax.config.update("jax_num_cpu_devices", 4)
 # Many tests compile the same small programs: each is compiled once.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

@@ -97,7 +97,7 @@ def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) ->
   """
   now = {**_environment(origin.devices), "data_fingerprint": origin.fingerprint}
   try:
-    path.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(path)
     environment = _earlier(path) if (path / "config.json").is_file() else None
     if environment is None and (path / "config.json").is_file():
       print(

@@ -1,4 +1,8 @@
-"""Files that are either the old one or the new one, never half of one."""
+"""Files that are either the old one or the new one, never half of one, after a power loss too.
+
+What a process has written may be lost with the power until it was synchronised: the content of a
+file by itself, and its name by its folder.
+"""
 
 import contextlib
 import errno
@@ -26,20 +30,21 @@ _lock = threading.Lock()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-  """Writes `data` to a temporary name beside `path`, flushes it to disk, then renames.
+  """Writes `data` to a temporary name beside `path`, then renames; all of it is on disk afterwards.
 
   Raises:
     WorkdirError: the disk is full or the folder cannot be written; `path` is then as it was before.
   """
   path = pathlib.Path(path)
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with temporary_beside(path) as temporary:
       with open(temporary, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
       os.replace(temporary, path)
+    synchronise(path.parent)
   except OSError as error:
     raise cannot_write(path, error) from error
 
@@ -52,7 +57,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def append_text(path: str | os.PathLike[str], text: str) -> None:
   """Adds `text`, in UTF-8, to the end of a file, creating it if absent.
 
-  A process that is killed meanwhile may leave a part of `text`.
+  A process that is killed meanwhile may leave a part of `text`, and a power loss none of what came
+  after `synchronise`.
 
   Raises:
     WorkdirError: the disk is full or the file cannot be written; it then is as it was before.
@@ -69,6 +75,56 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
         raise
   except OSError as error:
     raise cannot_write(path, error) from error
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+  """Creates a folder, with those it lies in, where absent; it is on disk afterwards.
+
+  Raises:
+    OSError: it cannot be created.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    return
+  if path.parent != path:
+    make_folder(path.parent)
+  path.mkdir(exist_ok=True)
+  synchronise(path.parent)
+
+
+def synchronise(path: str | os.PathLike[str]) -> None:
+  """Returns when the content of a file, or the names in a folder, would outlast a power loss.
+
+  Where that cannot be had, of a folder without the right to list it or on a file system of a
+  network that knows no such thing, nothing happens.
+
+  Raises:
+    OSError: there is no such file or folder, or the disk failed.
+  """
+  try:
+    descriptor = os.open(path, os.O_RDONLY)
+  except PermissionError:
+    return
+  try:
+    os.fsync(descriptor)
+  except OSError as error:
+    if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+      raise
+  finally:
+    os.close(descriptor)
+
+
+def synchronise_tree(folder: str | os.PathLike[str]) -> None:
+  """`synchronise` of a folder, its own name in the one around it, and everything in it.
+
+  Raises:
+    OSError: as `synchronise`.
+  """
+  for path, _, names in os.walk(folder, topdown=False):
+    for name in names:
+      synchronise(os.path.join(path, name))
+    synchronise(path)
+  synchronise(pathlib.Path(folder).parent)
 
 
 def cannot_write(path: str | os.PathLike[str], error: BaseException) -> WorkdirError:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 
 from mer_jax.errors import WorkdirError
+from mer_jax.runtime import atomic
 
 FILE = ".lock"
 # What the kernel answers where a file system cannot lock.
@@ -73,8 +74,8 @@ def _acquired(folder: pathlib.Path) -> int:
   path = folder / FILE
   try:
     while True:
-      folder.mkdir(parents=True, exist_ok=True)
       try:
+        atomic.make_folder(folder)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
       except FileNotFoundError:  # its last owner removed the folder in between
         continue

@@ -3,7 +3,7 @@
 States are saved from host memory without the dummy folds, so that a run can go on with another
 number of devices. Orbax writes to a temporary folder and renames it, so a killed run finds the
 last checkpoint that was finished; digests of its files tell when the disk gives back something
-else.
+else. A checkpoint is synchronised before an older one goes, so that a power loss finds one too.
 """
 
 import contextlib
@@ -64,21 +64,22 @@ class Checkpoints:
     Raises:
       WorkdirError: the folder cannot be created or read.
     """
-    self._directory = pathlib.Path(os.path.abspath(directory))
+    self._directory, self._keep = pathlib.Path(os.path.abspath(directory)), keep
     if not distributed.is_main():
       return
     with _writing(self._directory):
-      self._directory.mkdir(parents=True, exist_ok=True)
+      atomic.make_folder(self._directory)
       _remove_half_written(self._directory)
       self._manager = ocp.CheckpointManager(
         self._directory,
         item_names=(_ITEM,),
         item_handlers={_ITEM: Sealed()},
         options=ocp.CheckpointManagerOptions(
-          max_to_keep=keep,
+          max_to_keep=None,  # see _remove_old
           create=False,
           lightweight_initialize=True,  # one that cannot be read must not be in the way
           multiprocessing_options=_without_others(),
+          async_options=ocp.AsyncOptions(post_finalization_callback=self._synchronise),
         ),
       )
 
@@ -90,6 +91,7 @@ class Checkpoints:
       return
     # An error that is on its way already says more than those of the writer would.
     with contextlib.suppress(Exception) if error else _writing(self._directory):
+      self._remove_old()
       self._manager.close()
 
   def latest(self) -> int | None:
@@ -110,6 +112,7 @@ class Checkpoints:
     # Copies: the loop gives the memory of `state` to the next chunk while this is being written.
     real = {name: np.array(x[:, : layout.folds]) for name, x in leaves.items()}
     with _writing(self._directory):
+      self._remove_old()
       self._manager.save(epoch, args=ocp.args.Composite(state=SealedSave(real)))
 
   def wait(self) -> None:
@@ -150,6 +153,21 @@ class Checkpoints:
       for name, leaf in zip(first, leaves, strict=True)
     ]
     return epoch, jax.tree.unflatten(structure, placed)
+
+  def _synchronise(self) -> None:
+    """Called when a checkpoint is complete, before it gets its name."""
+    for path in _half_written(self._directory):
+      atomic.synchronise_tree(path)
+
+  def _remove_old(self) -> None:
+    """Waits for the newest checkpoint, and removes all but the newest `keep`.
+
+    Not left to orbax, which removes them before the name of the newest would outlast a power loss.
+    """
+    self._manager.wait_until_finished()
+    atomic.synchronise(self._directory)
+    for epoch in sorted(self._manager.all_steps())[: -self._keep]:
+      self._manager.delete(epoch)
 
   def _newest(self, first: dict[str, np.ndarray], layout: Layout) -> dict[str, np.ndarray]:
     """The arrays of the newest state that can be read, and its epoch; epoch 0 alone without any."""
@@ -217,7 +235,7 @@ def newest_leaves(directory: str | os.PathLike[str]) -> list[np.ndarray] | None:
 def _remove_half_written(directory: pathlib.Path, patience_seconds: float = 5.0) -> None:
   """Removes what killed writers left; one that failed in this process may still be at it."""
   end = time.monotonic() + patience_seconds
-  while left := list(directory.glob("*.orbax-checkpoint-tmp*")):
+  while left := _half_written(directory):
     try:
       for path in left:
         shutil.rmtree(path)
@@ -225,6 +243,11 @@ def _remove_half_written(directory: pathlib.Path, patience_seconds: float = 5.0)
       if time.monotonic() > end:
         raise
       time.sleep(0.1)
+
+
+def _half_written(directory: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of checkpoints that are being written, or were when their writer was killed."""
+  return list(directory.glob("*.orbax-checkpoint-tmp*"))
 
 
 def _without_others() -> ocp.options.MultiprocessingOptions:

@@ -62,6 +62,15 @@ class History:
         " config.optimizer.learning_rate or change config.model.norm."
       )
 
+  def synchronise(self) -> None:
+    """Returns when everything that was added would outlast a power loss.
+
+    Raises:
+      WorkdirError: the disk failed.
+    """
+    for path in self._paths:
+      synchronise_log(path)
+
   def _rows(self, sums: Sums, when: dict[str, int]) -> Iterable[dict]:
     loss = np.where(sums.steps > 0, sums.loss / np.maximum(sums.steps, 1), np.nan)
     accuracy = np.where(sums.seen > 0, sums.correct / np.maximum(sums.seen, 1), np.nan)
@@ -81,6 +90,14 @@ class History:
           **({} if stopped == NEVER else {"stopped_at": stopped}),
           **({"ended_at": when["step"]} if self._ends is not None and when["epoch"] == end else {}),
         }
+
+
+def synchronise_log(path: pathlib.Path) -> None:
+  """`atomic.synchronise` of a log; raises WorkdirError where the disk failed."""
+  try:
+    atomic.synchronise(path)
+  except OSError as error:
+    raise atomic.cannot_write(path, error) from error
 
 
 def lines_until(path: pathlib.Path, epoch: int) -> Iterable[str]:

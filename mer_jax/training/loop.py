@@ -48,6 +48,9 @@ class Recorder(Protocol):
   def append(self, epoch: int, probabilities: np.ndarray) -> None:
     """Keeps the snapshot at the end of `epoch`: float32 [S, F, M, K], see Program.predict."""
 
+  def synchronise(self) -> None:
+    """Returns when the snapshots would outlast a power loss."""
+
 
 class Chunk(NamedTuple):
   """Epochs `before` to `after`, dispatched: sums, and a snapshot at their end if it is due."""
@@ -85,10 +88,9 @@ def train(
   per_epoch = program.steps_per_epoch
   began, state = checkpoints.restore(program.init, layout)
   epoch = began
-  if distributed.is_main():
-    history.rewind(epoch)
-    if recorder:
-      recorder.rewind(epoch)
+  logs = [history, *([recorder] if recorder else [])] if distributed.is_main() else []
+  for log_file in logs:
+    log_file.rewind(epoch)
   due = set(snapshot_epochs(plan, recorder.every_epochs) if recorder else [])
   pending: Chunk | None = None
   with (
@@ -128,6 +130,9 @@ def train(
       if last or until // plan.checkpoint_every > epoch // plan.checkpoint_every:
         log(pending)
         pending = None
+        # Before the checkpoint: after a power loss a run may repeat epochs, but must not lack any.
+        for log_file in logs:
+          log_file.synchronise()
         checkpoints.save(until, state, layout)
       epoch = until
   if number := distributed.largest(request.signal):  # whichever process it came to

@@ -173,6 +173,33 @@ def test_joining_on_a_plain_machine_changes_nothing(setenv):
   assert distributed.processes() == 1
 
 
+@pytest.mark.parametrize(
+  ("address", "bind"),
+  [
+    ("127.0.0.1:4321", "127.0.0.1:4321"),
+    ("[::1]:4321", "[::1]:4321"),
+    # Of a network for documentation: nobody's, so not this host's.
+    ("203.0.113.7:4321", None),
+    # A host whose own name stands on its loopback, as on Debian.
+    ("own-name:4321", None),
+    (None, None),
+  ],
+)
+def test_process_0_listens_where_the_others_look_for_it(setenv, monkeypatch, address, bind):
+  setenv({})
+  look_up = socket.getaddrinfo
+
+  def own_name(host, *rest, **named):
+    return look_up("127.0.0.1" if host == "own-name" else host, *rest, **named)
+
+  monkeypatch.setattr(socket, "getaddrinfo", own_name)
+  arguments = {"coordinator_address": address, "process_id": 0}
+  assert clusters.bind_address(arguments) == bind
+  assert clusters.bind_address(arguments | {"process_id": 1}) is None
+  setenv({clusters.BIND: "0.0.0.0:4321"})
+  assert clusters.bind_address(arguments) is None
+
+
 def test_a_port_that_is_taken():
   with socket.socket() as taken:
     taken.bind(("0.0.0.0", 0))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mer_jax.runtime import atomic
-from mer_jax.training.history import lines_until
+from mer_jax.training.history import lines_until, synchronise_log
 
 Arrays = dict[str, np.ndarray]
 
@@ -44,6 +44,15 @@ class Snapshots:
     for path, content in self._contents.items():
       arrays = {name: _packed(array) for name, array in content(probabilities).items()}
       atomic.append_text(path, json.dumps({"epoch": epoch, **arrays}) + "\n")
+
+  def synchronise(self) -> None:
+    """Returns when every snapshot would outlast a power loss.
+
+    Raises:
+      WorkdirError: the disk failed.
+    """
+    for path in self._contents:
+      synchronise_log(path)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[list[int], Arrays]:

@@ -48,9 +48,12 @@ def initialize(timeout: int = 300) -> None:
   )
   # It would take SIGTERM for itself; a run that is told to stop agrees on that by `largest`.
   jax.config.update("jax_enable_preemption_service", False)
+  bind = clusters.bind_address(cluster.arguments)
   try:
-    _check_port(cluster.arguments)
-    jax.distributed.initialize(initialization_timeout=timeout, **cluster.arguments)
+    _check_port(cluster.arguments, bind)
+    jax.distributed.initialize(
+      initialization_timeout=timeout, coordinator_bind_address=bind, **cluster.arguments
+    )
   except (OSError, RuntimeError, ValueError) as error:
     raise ConfigError(
       f"The processes of the run cannot meet, {cluster.description}: {error}. Is the port free, and"
@@ -164,14 +167,20 @@ def exchange(name: str, value: Any, error: BaseException | None = None) -> list[
   return [messages.decoded(message.value) for message in received]
 
 
-def _check_port(arguments: Mapping[str, Any]) -> None:
+def _check_port(arguments: Mapping[str, Any], bind: str | None) -> None:
   """jax may crash on a port that is taken, or share it with a run that is already there."""
   address = arguments["coordinator_address"]
-  if address and arguments["process_id"] == 0 and "JAX_COORDINATOR_BIND_ADDRESS" not in os.environ:
-    port = int(address.rpartition(":")[2])
-    both = socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if both else socket.AF_INET
-    socket.create_server(("", port), family=family, dualstack_ipv6=both).close()
+  if not address or arguments["process_id"] != 0 or clusters.BIND in os.environ:
+    return
+  port = int(address.rpartition(":")[2])
+  if bind is not None:
+    host = bind.rpartition(":")[0].strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
+    return
+  both = socket.has_dualstack_ipv6()
+  family = socket.AF_INET6 if both else socket.AF_INET
+  socket.create_server(("", port), family=family, dualstack_ipv6=both).close()
 
 
 def _round(

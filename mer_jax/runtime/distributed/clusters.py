@@ -1,6 +1,9 @@
 """Whether other processes belong to this run and where they meet: by hand, or as jax detects."""
 
+import ipaddress
 import os
+import socket
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mer_jax.errors import ConfigError
@@ -8,6 +11,7 @@ from mer_jax.runtime import jax_private
 
 # jax itself knows the first of them alone.
 ADDRESS, COUNT, NUMBER = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
+BIND = "JAX_COORDINATOR_BIND_ADDRESS"
 ALONE = f"To run in this process alone, set {COUNT}=1."
 
 
@@ -61,6 +65,33 @@ def find() -> Cluster | None:
   _check(given.get(ADDRESS), count, number)
   arguments["num_processes"] = count
   return Cluster(arguments, f"{count} in all, as {name} says") if count > 1 else None
+
+
+def bind_address(arguments: Mapping[str, Any]) -> str | None:
+  """Where process 0 of a Cluster with these `arguments` listens, as host:port.
+
+  jax listens on every interface. Where the address by which the others know process 0 is one of
+  this host, that is enough, and nobody can knock at the others.
+
+  Returns:
+    None where jax is to decide: another process; JAX_COORDINATOR_BIND_ADDRESS is set; no address is
+    given by hand; or it is none of this host, as behind the name of a service, or one that the
+    others cannot mean, as a host's own name on its loopback.
+  """
+  address = arguments["coordinator_address"]
+  if not address or arguments["process_id"] != 0 or BIND in os.environ:
+    return None
+  host, _, port = address.rpartition(":")
+  try:
+    numeric = str(socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0][4][0])
+    with socket.socket(socket.AF_INET6 if ":" in numeric else socket.AF_INET) as probe:
+      probe.bind((numeric, 0))
+    is_loopback = ipaddress.ip_address(numeric.partition("%")[0]).is_loopback
+  except (OSError, ValueError):
+    return None
+  if is_loopback and host.strip("[]") not in (numeric, "localhost"):
+    return None
+  return f"[{numeric}]:{port}" if ":" in numeric else f"{numeric}:{port}"
 
 
 def _integer(given: dict[str, str], name: str, least: int) -> int | None:
