@@ -17,6 +17,10 @@ def pipes(tmp_path) -> pathlib.Path:
   """A folder with pipes named like the files of every command."""
   (tmp_path / "clip").mkdir()
   (tmp_path / "run").mkdir()
+  prepared = tmp_path / "data" / "casme2" / "frames48" / "1.0.0"
+  prepared.mkdir(parents=True)
+  (prepared / "dataset_info.json").write_text("{}")
+  os.mkfifo(prepared / "features.json")
   names = ("p.npz", "p.csv", "p.log", "p.py", "p.mp4", "clip/1.png", "run/predictions.csv")
   for name in names:
     os.mkfifo(tmp_path / name)
@@ -44,6 +48,8 @@ def impatient():
     "export {0}/p.npz --format=npz --out={0}/out.npz",
     "predict {0}/p.mp4 --out={0}/out",
     "predict {0}/clip --out={0}/out",
+    "predict {0}/data --out={0}/out",
+    "predict {0}/data/casme2 --out={0}/out",
     "predict {0}/clip --key_frames={0}/p.csv --out={0}/out",
     "train --config={0}/p.py --workdir={0}/out",
     "build casme2 --manual_dir={0} --sheet={0}/p.csv --data_dir={0}/out",
