@@ -109,7 +109,7 @@ def test_killed_on_the_way_it_ends_as_if_nothing_had_happened(
 ):
   for moment in MOMENTS[name][every // 2 :: every]:
     assert start(name, tmp_path, moment, "SIGKILL").wait(120) == -signal.SIGKILL, moment
-    assert any(path.name.startswith(".") for path in tmp_path.rglob("*"))
+  assert any(path.name.startswith(".") for path in tmp_path.rglob("*"))
   assert start(name, tmp_path).wait(120) == 0
   assert content(tmp_path) == undisturbed(name)
 
