@@ -7,10 +7,8 @@ import io
 import os
 import pathlib
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,8 +18,8 @@ from data_builders.build_report import BuildReport
 from data_builders.listing import parse, table
 from data_builders.options import CROPS, Options
 from mer_jax import errors
-from mer_jax.errors import ConfigError, DataError, Interrupted
-from mer_jax.runtime import atomic, command_line
+from mer_jax.errors import ConfigError, DataError
+from mer_jax.runtime import atomic, command_line, folders, interrupts
 
 EXAMPLE = "example:\n  mer_jax build casme2 --manual_dir=corpora/CASME2 --data_dir=data"
 LISTING = "listing"
@@ -34,10 +32,10 @@ CONFIGS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
-  with _termination_raised():
-    return command_line.execute(_parser(), _run, argv)
+  return command_line.execute(_parser(), _run, argv)
 
 
+@interrupts.unwinding()
 def _run(options: argparse.Namespace) -> int:
   partial = False
   if options.pattern and data_builders.canonical(options.dataset) == LISTING:
@@ -112,6 +110,7 @@ def build(
     ConfigError: there is no such corpus, config or crop.
     DataError: the corpus is absent, damaged or (if strict) in need of repair, or the data already
       there come from other files or other options; then nothing was written.
+    WorkdirError: another process builds the same data, or they cannot be written.
   """
   manual_dir = pathlib.Path(manual_dir).expanduser()
   data_dir = pathlib.Path(data_dir).expanduser()
@@ -122,32 +121,10 @@ def build(
   folder = data_dir / (builder.options.name or builder.name)
   folder = folder / builder.builder_config.name / str(builder.version)
   _, survey = builder.survey(manual_dir)
+  folders.recover(folder)
   if folder.exists() and not overwrite:
     return _reuse(folder, survey, strict), folder, True
-  try:
-    return _prepare(builder, manual_dir, data_dir, folder), folder, False
-  except OSError as error:
-    raise DataError(f"The data cannot be written to {folder}: {error}") from error
-
-
-@contextlib.contextmanager
-def _termination_raised() -> Iterator[None]:
-  """Within this, SIGTERM is an exception, as Ctrl-C is, so that nothing temporary stays behind."""
-  ours = threading.current_thread() is threading.main_thread()
-  if not ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-    yield
-    return
-
-  def stop(number, frame) -> None:
-    raise Interrupted(
-      "SIGTERM stopped the build. What is not complete was removed; the same command begins again."
-    )
-
-  signal.signal(signal.SIGTERM, stop)
-  try:
-    yield
-  finally:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  return _prepare(builder, manual_dir, folder), folder, False
 
 
 def _parser() -> command_line.Parser:
@@ -240,37 +217,28 @@ def _reuse(folder: pathlib.Path, survey: BuildReport, strict: bool) -> BuildRepo
   return stored
 
 
-def _prepare(
-  builder, manual_dir: pathlib.Path, data_dir: pathlib.Path, folder: pathlib.Path
-) -> BuildReport:
+def _prepare(builder, manual_dir: pathlib.Path, folder: pathlib.Path) -> BuildReport:
   """Builds in a folder of its own and moves the finished data: all of them appear, or none."""
   import tensorflow_datasets as tfds
 
-  new_folders = _missing(folder.parent)
-  folder.parent.mkdir(parents=True, exist_ok=True)
-  _remove_abandoned(data_dir, "building")
-  try:
-    prefix = atomic.temporary_prefix("building")
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as scratch:
-      fresh = type(builder)(data_dir=scratch, config=builder.builder_config.name)
-      fresh.options, fresh.strict = builder.options, builder.strict
-      with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes it does not know
-        fresh.download_and_prepare(
-          file_format="array_record",
-          download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)),
-        )
-      report = build_report.read(fresh.data_dir)
-      _swap(pathlib.Path(fresh.data_dir), folder, pathlib.Path(scratch) / "replaced")
-      default = pathlib.Path(scratch) / builder.name / ".config"
-      own = folder.parents[1] / ".config"
-      if not own.exists():
-        shutil.move(default, own)  # names the default config
-    return report
-  except BaseException:
-    for new in reversed(new_folders):
-      with contextlib.suppress(OSError):  # not empty: another build is at work in it
-        new.rmdir()
-    raise
+  with folders.replacing(folder) as new:
+    data_dir = new.with_name("data")
+    fresh = type(builder)(data_dir=str(data_dir), config=builder.builder_config.name)
+    fresh.options, fresh.strict = builder.options, builder.strict
+    with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints sizes it does not know
+      fresh.download_and_prepare(
+        file_format="array_record",
+        download_config=tfds.download.DownloadConfig(manual_dir=str(manual_dir)),
+      )
+    report = build_report.read(fresh.data_dir)
+    os.rename(fresh.data_dir, new)
+    default = folder.parents[1] / ".config"  # a folder that names the default config
+    try:
+      os.rename(data_dir / builder.name / ".config", default)
+    except OSError:
+      if not default.exists():
+        raise
+  return report
 
 
 def _remove_abandoned(folder: pathlib.Path, stem: str) -> None:
@@ -280,22 +248,5 @@ def _remove_abandoned(folder: pathlib.Path, stem: str) -> None:
       shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _swap(new: pathlib.Path, folder: pathlib.Path, aside: pathlib.Path) -> None:
-  """Puts `new` in the place of `folder`, whose old content goes `aside`."""
-  if folder.exists():
-    os.rename(folder, aside)
-  try:
-    os.rename(new, folder)
-  except BaseException:
-    if aside.exists():
-      os.rename(aside, folder)
-    raise
-
-
-def _missing(folder: pathlib.Path) -> list[pathlib.Path]:
-  """The folders on the way to `folder` that do not exist yet, outermost first."""
-  return [path for path in reversed([folder, *folder.parents]) if not path.exists()]
-
-
 if __name__ == "__main__":
-  sys.exit(main())
+  command_line.run_process(main)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from data_builders.record import Record
 from mer_jax.errors import DataError
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 
 FILE_NAME = "build_report.json"
 _SHOWN = 12  # lines of each list on the console; build_report.json holds them all
@@ -157,7 +157,7 @@ def read(folder: str | os.PathLike[str]) -> BuildReport:
   """
   path = pathlib.Path(folder) / FILE_NAME
   try:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(regular_files.read_text(path))
     content.setdefault("listed", 0)  # earlier reports do not have it
     return BuildReport(**{f.name: content[f.name] for f in dataclasses.fields(BuildReport)})
   except (OSError, ValueError, KeyError, TypeError) as error:

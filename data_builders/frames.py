@@ -14,6 +14,7 @@ import PIL.Image
 from data_builders import videos
 from data_builders.frame_error import FrameError as FrameError
 from data_builders.videos import VideoFrame
+from mer_jax.runtime import regular_files
 from mer_jax.video import align
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
@@ -129,11 +130,7 @@ def read(path: Frame, flags: int = GRAY) -> np.ndarray:
   if isinstance(path, VideoFrame):
     return _as(flags, next(videos.read([path])))
   try:
-    if path.exists() and not path.is_file():  # a pipe or a device would never end
-      raise FrameError(f"{path.name} is no file")
-    if path.stat().st_size > LARGEST:
-      raise FrameError(f"{path.name} has {path.stat().st_size} bytes, more than {LARGEST}")
-    data = path.read_bytes()
+    data = regular_files.read_bytes(path, LARGEST)
   except OSError as error:
     raise FrameError(f"{path.name} cannot be read ({error.strerror})") from error
   if not data:
@@ -215,7 +212,8 @@ def _check_pixels(name: str, data: bytes) -> None:
 
 def _same_bytes(a: pathlib.Path, b: pathlib.Path) -> bool:
   try:
-    return a.is_file() and b.is_file() and a.read_bytes() == b.read_bytes()
+    a_bytes, b_bytes = (regular_files.read_bytes(path, LARGEST) for path in (a, b))
+    return a_bytes == b_bytes
   except OSError:
     return False
 

@@ -2,7 +2,8 @@
 
 A sheet may come from a stranger. Nothing in it is computed (a formula is read as its stored value)
 and no file is read that is too large for a list of clips: `LARGEST` holds for the bytes on disk and
-for what a workbook, a zip archive, unpacks to.
+for what a workbook, a zip archive, unpacks to; `MOST_ROWS` and `MOST_CELLS` for all sheets of a
+file together.
 """
 
 import csv
@@ -11,16 +12,22 @@ import pathlib
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mer_jax.errors import DataError
+from mer_jax.runtime import regular_files
 
 SUFFIXES = (".xlsx", ".xlsm", ".csv", ".tsv", ".txt", ".xls")
 LARGEST = 64 * 2**20  # bytes; the largest sheet of a corpus has less than one of them
+MOST_ROWS = 100_000
+MOST_CELLS = 1_000_000
+_MOST_TAGS = 6 * MOST_CELLS  # of a workbook; a cell has four, with text of its own six
 DELIMITERS = (",", ";", "\t", "|")
 
 Table = tuple[str, list[list[object]]]  # title and rows
 
+_MERGE = re.compile(rb"<(?:[^\s<>/:]+:)?mergeCell[\s/>]")
+_MERGED = re.compile(rb"(?<=mergeCell)\s[^<>]*?ref\s*=\s*[\"']([A-Z]+)(\d+):([A-Z]+)(\d+)[\"']")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"  # a compound document: .xls, or a workbook with a password
 _MARKS = {
   b"\xff\xfe\0\0": "utf-32",
@@ -59,12 +66,10 @@ def tables(path: pathlib.Path) -> list[Table]:
 
 
 def _bytes(path: pathlib.Path) -> bytes:
-  if not path.is_file():  # a pipe or a device would never end
-    raise DataError(f"The sheet {path} cannot be read: it is no file.")
-  size = path.stat().st_size
-  if size > LARGEST:
-    raise DataError(f"The sheet {path} has {size} bytes; more than {LARGEST} are not read.")
-  return path.read_bytes()
+  try:
+    return regular_files.read_bytes(path, LARGEST)
+  except OSError as error:
+    raise DataError(f"The sheet {path} cannot be read: {error.strerror or error}.") from error
 
 
 def _delimited(path: pathlib.Path, data: bytes) -> list[Table]:
@@ -72,7 +77,7 @@ def _delimited(path: pathlib.Path, data: bytes) -> list[Table]:
     raise ValueError("it is empty" if not data else "it is no zip archive, so no workbook")
   text = decoded(data)
   found = [d for d in DELIMITERS if d in text] or [","]
-  return [(path.name, _rows(text, delimiter)) for delimiter in found]
+  return [(path.name, _rows(path, text, delimiter)) for delimiter in found]
 
 
 def decoded(data: bytes) -> str:
@@ -98,8 +103,34 @@ def _without_nul(text: str) -> str:
   return text
 
 
-def _rows(text: str, delimiter: str) -> list[list[object]]:
-  return [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+def _rows(path: pathlib.Path, text: str, delimiter: str) -> list[list[object]]:
+  rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+  return _Room(path).take(rows)
+
+
+class _Room:
+  """How much may still be read of a file."""
+
+  def __init__(self, path: pathlib.Path):
+    self._path, self._rows, self._cells = path, MOST_ROWS, MOST_CELLS
+
+  def take(self, rows: Iterable[Sequence[object]]) -> list[list[object]]:
+    """All `rows`; raises DataError where there are too many of them, or too many cells."""
+    taken = []
+    for row in rows:
+      self._rows -= 1
+      self._cells -= len(row)
+      if self._rows < 0 or self._cells < 0:
+        raise _too_large(self._path)
+      taken.append(list(row))
+    return taken
+
+
+def _too_large(path: pathlib.Path) -> DataError:
+  return DataError(
+    f"The sheet {path} has more than {MOST_ROWS} rows or {MOST_CELLS} cells, those that are empty"
+    " or merged included; more are not read. Remove what is not of the clips, or split the table."
+  )
 
 
 def _workbook(path: pathlib.Path, data: bytes) -> list[Table]:
@@ -111,9 +142,10 @@ def _workbook(path: pathlib.Path, data: bytes) -> list[Table]:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     try:
       found: list[Table] = []
+      room = _Room(path)
       for sheet in book.worksheets:
         sheet.reset_dimensions()  # some tools write a wrong extent, and rows would be cut
-        found.append((sheet.title, [list(row) for row in sheet.iter_rows(values_only=True)]))
+        found.append((sheet.title, room.take(sheet.iter_rows(values_only=True))))
     finally:
       book.close()
     if merged:  # only a workbook that is read in full knows them
@@ -129,14 +161,32 @@ def _check_archive(path: pathlib.Path, data: bytes) -> bool:
   Raises:
     DataError: unpacked, the workbook is too large.
   """
+  try:
+    regular_files.check_unpacked(io.BytesIO(data), LARGEST)
+  except OSError as error:
+    raise DataError(f"The sheet {path} cannot be read: {error.strerror}.") from error
+  tags, merged = 0, 0
   with zipfile.ZipFile(io.BytesIO(data)) as archive:
-    size = sum(entry.file_size for entry in archive.infolist())
-    if size > LARGEST:
-      raise DataError(
-        f"The sheet {path} unpacks to {size} bytes; more than {LARGEST} are not read."
-      )
-    sheets = [n for n in archive.namelist() if re.match(r"xl/worksheets/[^/]+\.xml$", n)]
-    return any(b"mergeCell" in archive.read(name) for name in sheets)
+    for name in archive.namelist():
+      if name.endswith((".xml", ".rels")):
+        content = archive.read(name)
+        areas = _MERGED.findall(content)
+        if b"\0" in content or len(areas) != len(_MERGE.findall(content)):
+          raise ValueError(f"{name} is not as workbooks have it")
+        tags += content.count(b"<")
+        merged += sum(map(_area, areas))
+  if tags > _MOST_TAGS or merged > MOST_CELLS:
+    raise _too_large(path)
+  return merged > 0
+
+
+def _area(corners: tuple[bytes, bytes, bytes, bytes]) -> int:
+  """Cells from "B", "2" to "C", "9"."""
+  from openpyxl.utils import column_index_from_string
+
+  first, top, last, bottom = (corner.decode() for corner in corners)
+  columns = column_index_from_string(last) - column_index_from_string(first) + 1
+  return columns * (int(bottom) - int(top) + 1)
 
 
 def _fill_down(rows: list[list[object]], areas: Iterable[tuple[int, int, int, int]]) -> None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from data_builders.frame_error import FrameError
+from mer_jax.runtime import regular_files
 
 SUFFIXES = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 MOST_FRAMES = 100_000
@@ -77,9 +78,7 @@ def read(frames: Sequence[VideoFrame]) -> Iterator[np.ndarray]:
 
 def _opened(path: pathlib.Path) -> "cv2.VideoCapture":
   try:
-    if path.exists() and not path.is_file():  # a pipe would be waited for when it is opened
-      raise FrameError(f"{path.name} is no file")
-    with open(path, "rb") as file:
+    with regular_files.opened(path) as file:
       start = file.read(16)
   except OSError as error:
     raise FrameError(f"{path.name} cannot be read ({error.strerror})") from error

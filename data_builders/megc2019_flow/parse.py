@@ -14,6 +14,7 @@ from data_builders.megc2019_flow import names
 from data_builders.megc2019_flow.names import ClipKey
 from data_builders.record import Record
 from mer_jax.errors import DataError
+from mer_jax.runtime import regular_files
 
 DATASET = "megc2019_flow"
 LABELS = ("negative", "positive", "surprise")
@@ -225,7 +226,9 @@ def _agreed_copy(copies: list[pathlib.Path]) -> pathlib.Path:
   digests: dict[str, pathlib.Path] = {}
   for path in copies:
     try:
-      digests.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+      digests.setdefault(
+        hashlib.sha256(regular_files.read_bytes(path, frames.LARGEST)).hexdigest(), path
+      )
     except OSError as error:
       raise frames.FrameError(f"{path.name} cannot be read ({error.strerror})") from error
   distinct = list(digests.values())

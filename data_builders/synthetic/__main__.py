@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from data_builders.synthetic import corpora, long, writer
-from mer_jax.runtime import command_line
+from mer_jax.runtime import command_line, interrupts
 
 # Parsed arguments that are no options of the corpus.
 NOT_OPTIONS = ("corpus", "out", "debug")
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return command_line.execute(_parser(), _run, arguments)
 
 
+@interrupts.unwinding()
 def _run(options: argparse.Namespace) -> int:
   began = time.monotonic()
   out = options.out
@@ -67,4 +68,4 @@ def _parser() -> command_line.Parser:
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  command_line.run_process(main)

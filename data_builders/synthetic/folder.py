@@ -1,15 +1,13 @@
-"""The folder of a synthetic corpus: written all or nothing, and marked as drawn."""
+"""The folder of a synthetic corpus: what is in it before, and its mark as drawn."""
 
 import contextlib
 import json
-import os
 import pathlib
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 from data_builders.schema import SYNTHETIC_MARK
 from mer_jax import errors
+from mer_jax.runtime import folders
 
 _PARAMETERS = "parameters: "
 
@@ -20,6 +18,7 @@ def already_there(out: pathlib.Path, parameters: dict[str, Any], overwrite: bool
   Raises:
     DataError: `out` holds something else, and is no synthetic corpus or may not be replaced.
   """
+  folders.recover(out)
   if not out.exists() or (out.is_dir() and not any(out.iterdir())):
     return False
   mark = out / SYNTHETIC_MARK
@@ -48,25 +47,6 @@ def write_mark(root: pathlib.Path, layout: str, parameters: dict[str, Any]) -> N
     f"Results on it say nothing about people.\n{_PARAMETERS}{json.dumps(parameters)}\n"
   )
   (root / SYNTHETIC_MARK).write_text(text, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def replacing(out: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A folder beside `out` that takes its place if the block ends well, and vanishes if not."""
-  out = out.absolute()
-  out.parent.mkdir(parents=True, exist_ok=True)
-  root = out.parent / f".{out.name}.partial-{os.getpid()}"
-  old = out.parent / f".{out.name}.old-{os.getpid()}"
-  shutil.rmtree(root, ignore_errors=True)
-  root.mkdir()
-  try:
-    yield root
-    if out.exists():
-      out.rename(old)
-    root.rename(out)
-  finally:
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_parameters(mark: pathlib.Path) -> dict[str, Any]:

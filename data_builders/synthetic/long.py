@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from data_builders.synthetic import long_formats, long_writer
-from mer_jax.runtime import command_line
+from mer_jax.runtime import command_line, interrupts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return command_line.execute(_parser(), _run, arguments)
 
 
+@interrupts.unwinding()
 def _run(options: argparse.Namespace) -> int:
   began = time.monotonic()
   given = {name: getattr(options, name) for name in long_writer.LongOptions._fields}

@@ -15,6 +15,7 @@ from data_builders.synthetic.long_render import Sitting
 from mer_jax import checks, errors
 from mer_jax.face.anatomy import draw_identity
 from mer_jax.inputs.threads import one_thread_in_opencv
+from mer_jax.runtime import folders
 from mer_jax.runtime.progress import progress
 
 VERSION = 1  # of what is drawn; a corpus of another version is another corpus
@@ -72,6 +73,7 @@ def write(
   Raises:
     ConfigError: an option is out of its range.
     DataError: `out` holds something else.
+    WorkdirError: another process draws into `out`, the disk is full, or it may not be written.
   """
   kind = long_formats.of(name)
   videos = _videos(kind, options)
@@ -79,7 +81,7 @@ def write(
   out = pathlib.Path(out).expanduser()
   if folder.already_there(out, parameters, overwrite):
     return False
-  with folder.replacing(out) as root:
+  with folders.replacing(out) as root:
     coded = _draw(kind, videos, options, root, workers)
     subjects = sorted({video.subject for video in videos})
     long_sheets.write(kind, subjects, coded, root)

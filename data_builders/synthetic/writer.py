@@ -15,6 +15,7 @@ from data_builders.synthetic.quirks import plant
 from data_builders.synthetic.render import Studio
 from data_builders.synthetic.scene import Setting, compose
 from mer_jax import checks, errors
+from mer_jax.runtime import folders
 from mer_jax.runtime.progress import progress
 
 VERSION = 1  # of what is drawn; a corpus of another version is another corpus
@@ -72,6 +73,7 @@ def write(
   Raises:
     ConfigError: an argument is unknown or out of its range.
     DataError: `out` holds something else.
+    WorkdirError: another process draws into `out`, the disk is full, or it may not be written.
   """
   kind = corpora.corpus(corpus)
   checks.check_names(f"synthetic corpus {corpus}", CorpusOptions._fields, options)
@@ -88,7 +90,7 @@ def write(
   out = pathlib.Path(out).expanduser()
   if folder.already_there(out, parameters, overwrite):
     return False
-  with folder.replacing(out) as root:
+  with folders.replacing(out) as root:
     studio = Studio(Setting(kind, own.tree, own.size, own.intensity, own.seed))
     _draw(studio, clips, root, workers)
     _annotate(kind, clips, own, root)

@@ -12,7 +12,6 @@ holds of any log. Others as for mer_jax train.
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -97,7 +96,7 @@ def _split(options: argparse.Namespace) -> "protocols.Split":
 
 def cli() -> None:
   """The command, as a process."""
-  sys.exit(main())
+  command_line.run_process(main)
 
 
 if __name__ == "__main__":

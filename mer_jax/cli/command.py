@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def cli() -> None:
   """The command, as a process."""
-  sys.exit(main())
+  command_line.run_process(main)
 
 
 def _help() -> str:

@@ -6,7 +6,6 @@ A RUN is a workdir or a predictions.csv. A single RUN is shown with its interval
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Sequence
 
 from mer_jax.cli import examples
@@ -63,7 +62,7 @@ def parser() -> command_line.Parser:
 
 def cli() -> None:
   """The command, as a process."""
-  sys.exit(main())
+  command_line.run_process(main)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ FEATURES.npz holds features [N, D] (or [N, ...]), labels [N] (text, or whole num
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,7 +53,7 @@ def parser() -> command_line.Parser:
 
 def cli() -> None:
   """The command, as a process."""
-  sys.exit(main())
+  command_line.run_process(main)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ import argparse
 import gc
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 
 from ml_collections import config_dict
 
 from mer_jax.cli import examples
-from mer_jax.errors import ConfigError, Interrupted, MerError
+from mer_jax.errors import ConfigError, MerError
 from mer_jax.experiment import config_files
 from mer_jax.runtime import command_line, interrupts
 
@@ -84,7 +82,7 @@ def execute(
   arguments: Sequence[str] | None,
 ) -> int:
   """command_line.execute of what may take hours: a second signal ends it at once."""
-  with interrupts.ending_at_once(_end):
+  with interrupts.ending_at_once(command_line.end):
     return command_line.execute(parser, run, arguments, overrides=True)
 
 
@@ -106,7 +104,7 @@ def config_of(options: argparse.Namespace, command: str) -> config_dict.ConfigDi
 
 def cli() -> None:
   """The command, as a process."""
-  sys.exit(main())
+  command_line.run_process(main)
 
 
 def _quieten_libraries() -> None:
@@ -147,25 +145,6 @@ def carry_out(config: config_dict.ConfigDict, work: Callable[[], None]) -> int:
       raise
     return error.exit_code  # process 0 tells the user
   return 0
-
-
-def _end(number: int) -> None:
-  """Ends the process where it is: whatever it was writing is the old file or the new one."""
-
-  def print_reason() -> None:
-    command_line.report(
-      Interrupted(
-        f"{signal.Signals(number).name} ended the run at once. Nothing that was saved is lost; the"
-        " same command goes on from there."
-      )
-    )
-    sys.stdout.flush()
-
-  # In a thread: whoever blocks on a full pipe holds the lock of its stream, and is to end too.
-  printing = threading.Thread(target=print_reason, daemon=True)
-  printing.start()
-  printing.join(timeout=1)
-  os._exit(Interrupted.exit_code)
 
 
 def _compile_cache() -> None:

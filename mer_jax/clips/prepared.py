@@ -27,6 +27,9 @@ def load_prepared(dataset: str, builder_config: str, data_dir: str | os.PathLike
   import tensorflow_datasets as tfds  # slow to import, and only needed here
 
   path = _newest_version(pathlib.Path(data_dir).expanduser(), dataset, builder_config)
+  odd = [file.name for file in path.iterdir() if not file.is_file() and not file.is_dir()]
+  if odd:  # readers would wait for a pipe
+    raise DataError(f"The prepared dataset in {path} cannot be read: {odd[0]} is no file.")
   try:
     # Any: TFDS declares the return types of neither its builders nor its examples.
     builder: Any = tfds.builder_from_directory(str(path))

@@ -24,6 +24,7 @@ from mer_jax.evaluation.audit_formulas import FULL, Value
 from mer_jax.evaluation.megc_log import Log
 from mer_jax.evaluation.predictions import made, read_csv, select
 from mer_jax.protocols import completeness
+from mer_jax.runtime import regular_files
 
 COVERAGE_WRONG, CLAIM_UNEXPLAINED, CLAIM_MISNAMED = 8, 9, 10
 
@@ -161,7 +162,7 @@ def _foreign_with(path: pathlib.Path, names: Sequence[str], corpus: str) -> list
 def _is_ours(path: pathlib.Path) -> bool:
   """Whether the first line is that of a predictions.csv with probabilities."""
   try:
-    with open(path, "rb") as file:
+    with regular_files.opened(path) as file:
       first = file.readline(65536).removeprefix(b"\xef\xbb\xbf")
   except (OSError, ValueError) as error:  # ValueError: a name that no file can have
     reason = getattr(error, "strerror", None) or error

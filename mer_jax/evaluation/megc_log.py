@@ -11,9 +11,9 @@ import numpy as np
 
 from mer_jax.errors import DataError
 from mer_jax.evaluation import megc_names
-from mer_jax.evaluation.predictions import Predictions, check, made, order, select
+from mer_jax.evaluation.predictions import LARGEST, Predictions, check, made, order, select
 from mer_jax.protocols.megc2019_labels import CLASS_NAMES
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _INDEX = re.compile(r"([0-9]{1,4})(?:\.0*)?")
@@ -168,7 +168,7 @@ def text_lines(path: pathlib.Path) -> list[str]:
     DataError: it cannot be read, or is no text.
   """
   try:
-    data = path.read_bytes()
+    data = regular_files.read_bytes(path, LARGEST)
   except OSError as error:
     raise DataError(f"Cannot read the log {path}: {error.strerror or error}.") from error
   except ValueError as error:  # a name that no file can have

@@ -12,9 +12,11 @@ import numpy as np
 from mer_jax.errors import DataError
 from mer_jax.evaluation import folds, prediction_rows
 from mer_jax.protocols import Split
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 from mer_jax.targets import single_class
 from mer_jax.targets.single_class import NO_PREDICTION
+
+LARGEST = 2**28  # bytes of a table; a million predictions of five classes have half of them
 
 
 class Predictions(NamedTuple):
@@ -114,10 +116,10 @@ def read_csv(path: str | os.PathLike[str]) -> Predictions:
   path = pathlib.Path(path)
   try:
     # utf-8-sig: a spreadsheet that saved the file put a byte order mark in front.
-    with open(path, encoding="utf-8-sig", newline="") as file:
-      reader = csv.reader(file, strict=True)
-      layout = prediction_rows.layout(path, next(reader, []))
-      rows = prediction_rows.rows(path, reader, layout)
+    text = regular_files.read_bytes(path, LARGEST).decode("utf-8-sig")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    layout = prediction_rows.layout(path, next(reader, []))
+    rows = prediction_rows.rows(path, reader, layout)
   except OSError as error:
     raise DataError(f"Cannot read the predictions in {path}: {error.strerror or error}.") from error
   except (UnicodeDecodeError, csv.Error) as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mer_jax.protocols import completeness
 from mer_jax.recognizer.provenance import LEAKY_WEIGHTS
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 
 FILE = "remarks.json"
 
@@ -29,7 +29,7 @@ def read(predictions: str | os.PathLike[str]) -> list[str]:
   be read: no number depends on it.
   """
   try:
-    content = json.loads((pathlib.Path(predictions).parent / FILE).read_text(encoding="utf-8"))
+    content = json.loads(regular_files.read_text(pathlib.Path(predictions).parent / FILE))
   except (OSError, ValueError):
     return []
   return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []

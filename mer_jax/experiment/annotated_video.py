@@ -26,24 +26,43 @@ def write(
   Raises:
     WorkdirError: it cannot be written.
   """
-  with atomic.temporary_beside(path) as temporary:
-    size = video.width, video.height
-    writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), video.fps, size)
-    if not writer.isOpened():
-      raise WorkdirError(f"{path} cannot be written: this OpenCV has no encoder for mp4v.")
-    try:
-      with progress(video.claimed, "annotated copy", "frame") as bar:
-        for frame in video.frames():
-          image = (
-            np.zeros((*size[::-1], 3), np.uint8) if frame.image is None else frame.image.copy()
-          )
-          for face in faces:
-            _draw(image, face, frame.index, marks)
-          writer.write(image)
-          bar.update()
-    finally:
-      writer.release()
-    os.replace(temporary, path)
+  try:
+    with atomic.temporary_beside(path) as temporary:
+      _encode(temporary, path, video, faces, marks)
+      os.replace(temporary, path)
+  except OSError as error:
+    raise atomic.cannot_write(path, error) from error
+
+
+def _encode(
+  temporary: pathlib.Path,
+  path: pathlib.Path,
+  video: Video,
+  faces: Sequence[Followed],
+  marks: Sequence[Mark],
+) -> None:
+  size, written = (video.width, video.height), 0
+  writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), video.fps, size)
+  if not writer.isOpened():
+    raise WorkdirError(f"{path} cannot be written: this OpenCV has no encoder for mp4v.")
+  try:
+    with progress(video.claimed, "annotated copy", "frame") as bar:
+      for frame in video.frames():
+        image = np.zeros((*size[::-1], 3), np.uint8) if frame.image is None else frame.image.copy()
+        for face in faces:
+          _draw(image, face, frame.index, marks)
+        writer.write(image)
+        written += 1
+        bar.update()
+  finally:
+    writer.release()
+  # OpenCV keeps to itself that it could not write.
+  readable = cv2.VideoCapture(str(temporary)).get(cv2.CAP_PROP_FRAME_COUNT)
+  if readable < written:
+    raise WorkdirError(
+      f"{path} cannot be written: {readable:.0f} of {written} frames arrived on the disk, which may"
+      " be full. What was there before is intact. Make room, then start the same command again."
+    )
 
 
 def _draw(image: np.ndarray, face: Followed, slot: int, marks: Sequence[Mark]) -> None:

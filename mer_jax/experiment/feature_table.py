@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mer_jax.errors import DataError, unknown
+from mer_jax.runtime import regular_files
 from mer_jax.svm.features import flat
 
 REQUIRED = ("features", "labels", "subjects")
@@ -56,7 +57,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     DataError: no such file, no .npz, an array that is missing, unknown or made of Python objects.
   """
   try:
-    with open(path, "rb") as stream:  # by numpy, a damaged file would stay open
+    with regular_files.opened(path) as stream:  # by numpy, a damaged file would stay open
+      if stream.peek(2).startswith(b"PK"):
+        regular_files.check_unpacked(stream)
       file = np.load(stream, allow_pickle=False)
       if not isinstance(file, np.lib.npyio.NpzFile):
         raise DataError(f"{path} holds one array. {_EXPECTED}")

@@ -17,6 +17,7 @@ from mer_jax.experiment.start_options import LEAKY
 from mer_jax.recognizer import provenance
 from mer_jax.recognizer.model import NOT_MEASURED
 from mer_jax.recognizer.weights import flat
+from mer_jax.runtime import regular_files
 from mer_jax.training.fold import FoldState
 
 _SCORES = ("uf1", "uar", "accuracy")
@@ -102,7 +103,7 @@ def scores(path: pathlib.Path) -> dict[str, Any] | str:
   """
   file = path / "metrics.json"
   try:
-    summary = json.loads(file.read_text(encoding="utf-8"))
+    summary = json.loads(regular_files.read_text(file))
     if LEAKY in summary:
       return NOT_MEASURED
     pooled = summary["pooled"]

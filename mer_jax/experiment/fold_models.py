@@ -19,7 +19,7 @@ from mer_jax.errors import ConfigError, DataError, unknown
 from mer_jax.experiment import drawn_source, fitted, workdir
 from mer_jax.recognizer import engine, provenance
 from mer_jax.recognizer.weights import nested
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 
 FILE = "checkpoints.json"
 
@@ -124,7 +124,7 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
 
 def _json(file: pathlib.Path) -> dict[str, Any]:
   try:
-    return json.loads(file.read_text(encoding="utf-8"))
+    return json.loads(regular_files.read_text(file))
   except (OSError, ValueError) as error:
     raise DataError(f"{file} cannot be read ({error}). Use another workdir.") from error
 

@@ -26,7 +26,7 @@ from mer_jax.experiment.selection.options import LEAKY
 from mer_jax.protocols import Split
 from mer_jax.report import grid as report
 from mer_jax.report import published
-from mer_jax.runtime import atomic, distributed
+from mer_jax.runtime import atomic, distributed, regular_files
 
 
 class Cell(NamedTuple):
@@ -217,8 +217,8 @@ def _add_time(path: pathlib.Path, cell: str, seconds: float) -> None:
 def _times(path: pathlib.Path) -> dict[str, float]:
   """Seconds by cell; empty where the file is absent or damaged, for nothing depends on it."""
   try:
-    return dict(json.loads((path / "times.json").read_text(encoding="utf-8")))
-  except (FileNotFoundError, ValueError, TypeError):
+    return dict(json.loads(regular_files.read_text(path / "times.json")))
+  except (OSError, ValueError, TypeError):
     return {}
 
 

@@ -11,6 +11,7 @@ from mer_jax.evaluation import remarks
 from mer_jax.evaluation.clip_table import ClipTable
 from mer_jax.experiment import settings
 from mer_jax.report.clip_rows import predictions_text
+from mer_jax.runtime import regular_files
 
 
 def warnings(names: Sequence[str], files: Sequence[pathlib.Path]) -> list[str]:
@@ -70,7 +71,7 @@ def changed_sides(a: ClipTable, b: ClipTable) -> list[dict[str, Any]]:
 def _config(file: pathlib.Path) -> dict[str, str] | None:
   """The identity of the config beside `file`, its values as text; None where it cannot be read."""
   try:
-    content = json.loads((file.parent / "config.json").read_text(encoding="utf-8"))
+    content = json.loads(regular_files.read_text(file.parent / "config.json"))
     fields = settings.identity(content["config"])
   except (OSError, ValueError, KeyError, TypeError, AttributeError):
     return None

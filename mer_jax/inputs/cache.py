@@ -2,7 +2,8 @@
 
 What is kept is looked up by everything that decides it: the pixels and annotations of the clips,
 the name and options of the computation, and the code of this package. Nothing that is kept can
-therefore be out of date; a folder only grows, and may be deleted at any time.
+therefore be out of date; a folder only grows, and may be deleted at any time. Of several processes
+that need the same, one computes it and the others wait.
 """
 
 import functools
@@ -21,7 +22,7 @@ import jax
 import numpy as np
 
 from mer_jax.clips import Clips
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, locks, regular_files
 
 
 class Cache(NamedTuple):
@@ -57,17 +58,18 @@ class Cache(NamedTuple):
     if self.folder is None:
       return compute()
     file = self.folder / f"{name}-{_key(clips, name, options)}.npz"
-    try:
-      # Opened here: numpy does not close a damaged file that it opened itself.
-      with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-      pass  # whatever is wrong with the folder shows when the result is written
-    arrays = compute()
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    atomic.write_bytes(file, content.getvalue())
-    return arrays
+    kept = _read(file)
+    if kept is not None:
+      return kept
+    with locks.exclusive(self.folder / f".{file.name}.making", wait=True):
+      kept = _read(file)  # another process may have made it meanwhile
+      if kept is not None:
+        return kept
+      arrays = compute()
+      content = io.BytesIO()
+      np.savez(content, allow_pickle=False, **arrays)
+      atomic.write_bytes(file, content.getvalue())
+      return arrays
 
 
 NO_CACHE = Cache(None)
@@ -76,6 +78,16 @@ NO_CACHE = Cache(None)
 def cache_in(folder: str | os.PathLike[str] | None) -> Cache:
   """The cache in `folder`; `NO_CACHE` where that is empty or None."""
   return Cache(pathlib.Path(folder).expanduser()) if folder else NO_CACHE
+
+
+def _read(file: pathlib.Path) -> dict[str, np.ndarray] | None:
+  """The arrays in `file`; None where it is absent or damaged."""
+  try:
+    # Opened here: numpy does not close a damaged file that it opened itself.
+    with regular_files.opened(file) as stream, np.load(stream, allow_pickle=False) as arrays:
+      return dict(arrays)
+  except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+    return None  # whatever is wrong with the folder shows when the result is written
 
 
 def _key(clips: Clips, name: str, options: Mapping[str, Any]) -> str:

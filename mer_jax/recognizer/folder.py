@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from mer_jax import checks
 from mer_jax.errors import ConfigError, DataError, unknown
-from mer_jax.runtime import atomic
+from mer_jax.runtime import atomic, regular_files
 
 FORMAT = 1
 WEIGHTS, FACTS = "weights.safetensors", "model.json"
@@ -181,7 +181,9 @@ def read(where: pathlib.Path) -> Content:
 
 def _read_npz(file: pathlib.Path) -> Content:
   try:
-    with np.load(io.BytesIO(_bytes(file)), allow_pickle=False) as stored:
+    data = io.BytesIO(_bytes(file))
+    regular_files.check_unpacked(data)
+    with np.load(data, allow_pickle=False) as stored:
       arrays = {name: stored[name] for name in stored.files}
     text = str(arrays.pop(FACTS))
     arrays.pop(README)
@@ -248,7 +250,7 @@ def _facts(file: pathlib.Path, data: bytes) -> dict[str, Any]:
 
 def _bytes(file: pathlib.Path) -> bytes:
   try:
-    return file.read_bytes()
+    return regular_files.read_bytes(file, regular_files.MOST_UNPACKED)
   except OSError as error:
     raise DataError(
       f"{file} cannot be read ({error.strerror}). A model is a folder with {FACTS} and {WEIGHTS}."

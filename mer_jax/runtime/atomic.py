@@ -11,13 +11,22 @@ import pathlib
 import platform
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from mer_jax.errors import WorkdirError
 
+# What a disk can have against being written, by what the system calls it.
+_OF_DISKS = tuple(
+  os.strerror(code)
+  for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+)
 # Temporary names tell who writes them, so that those of the dead can be told from the others.
 _HOST = re.sub(r"[^\w.]", "_", platform.node()) or "localhost"
 _TEMPORARY = re.compile(r"\..*\.tmp-(?P<host>[\w.]+)-(?P<process>\d+)-\w+(\.\w+)?")
+# Names of temporary files that threads of this process are writing.
+_writing: set[str] = set()
+_lock = threading.Lock()
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -118,7 +127,7 @@ def synchronise_tree(folder: str | os.PathLike[str]) -> None:
   synchronise(pathlib.Path(folder).parent)
 
 
-def cannot_write(path: str | os.PathLike[str], error: Exception) -> WorkdirError:
+def cannot_write(path: str | os.PathLike[str], error: BaseException) -> WorkdirError:
   """The error to raise where `error` kept somebody from writing `path`, a file or a folder."""
   return WorkdirError(
     f"{os.fspath(path)} cannot be written: {_reason(error)}. What was there before is intact. Make"
@@ -128,18 +137,32 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> WorkdirError
 
 @contextlib.contextmanager
 def temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A fresh name in the folder of `path`, with its suffix; removed if still there at the end."""
-  handle, name = tempfile.mkstemp(
-    dir=path.parent, prefix=temporary_prefix(path.stem), suffix=path.suffix
-  )
-  os.close(handle)
-  # mkstemp makes files only their owner can read; results are meant to be shared.
-  os.chmod(name, 0o666 & ~_umask())
-  temporary = pathlib.Path(name)
+  """A fresh name in the folder of `path`, with its suffix; removed if still there at the end.
+
+  Files that killed writers left in that folder are removed first.
+  """
+  with _lock:
+    _remove_abandoned(path.parent)
+    handle, name = tempfile.mkstemp(
+      dir=path.parent, prefix=temporary_prefix(path.stem), suffix=path.suffix
+    )
+    temporary = pathlib.Path(name)
+    _writing.add(temporary.name)
   try:
+    os.close(handle)
+    # mkstemp makes files only their owner can read; results are meant to be shared.
+    os.chmod(name, 0o666 & ~_umask())
     yield temporary
   finally:
     temporary.unlink(missing_ok=True)
+    _writing.discard(temporary.name)
+
+
+def _remove_abandoned(folder: pathlib.Path) -> None:
+  for file in folder.glob(".*.tmp-*"):
+    if is_abandoned(file):
+      with contextlib.suppress(OSError):  # a folder, or another process was quicker
+        file.unlink()
 
 
 def temporary_prefix(stem: str) -> str:
@@ -150,20 +173,28 @@ def temporary_prefix(stem: str) -> str:
 def is_abandoned(path: pathlib.Path) -> bool:
   """Whether `path` has a temporary name of this module whose writer, on this host, is dead.
 
-  This process counts as dead: whoever asks has not begun to write.
+  A name of this process that it is not writing is that of a dead one with the same number.
   """
   match = _TEMPORARY.fullmatch(path.name)
-  if match is None or match["host"] != _HOST:
+  if match is None or match["host"] != _HOST or path.name in _writing:
     return False
   return not _other_process_lives(int(match["process"]))
 
 
-def _reason(error: Exception) -> str:
+def is_from_system(error: BaseException) -> bool:
+  """Whether a library wrapped into `error`, of its own kind, that a disk could not be written."""
+  return isinstance(error, RuntimeError) and any(reason in str(error) for reason in _OF_DISKS)
+
+
+def _reason(error: BaseException) -> str:
   """What the system said, also where a library wrapped it into an error of its own."""
   code = re.search(r"os_error_code='(\d+)'", str(error))
   if isinstance(error, OSError) and error.strerror:
     return error.strerror
-  return os.strerror(int(code[1])) if code else f"{type(error).__name__}: {error}"
+  if code:
+    return os.strerror(int(code[1]))
+  named = (reason for reason in _OF_DISKS if reason in str(error))
+  return next(named, f"{type(error).__name__}: {error}")
 
 
 def _umask() -> int:

@@ -4,12 +4,15 @@ import argparse
 import difflib
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from mer_jax.errors import ConfigError, Interrupted, MerError, WorkdirError
+from mer_jax.runtime import interrupts
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,6 +74,35 @@ def execute(
     if "--debug" in arguments:
       traceback.print_exc()
     return report(_expected(error))
+
+
+def run_process(main: Callable[[], int]) -> NoReturn:
+  """Ends this process with the exit code of `main`, or at once when a signal comes."""
+  with interrupts.ending_at_once(end):
+    sys.exit(main())
+
+
+def end(number: int) -> None:
+  """Ends the process where it is: whatever it was writing is the old file or the new one.
+
+  Args:
+    number: of the signal that asked for it.
+  """
+
+  def print_reason() -> None:
+    report(
+      Interrupted(
+        f"{signal.Signals(number).name} ended the run at once. Nothing that was saved is lost; the"
+        " same command goes on from there, or begins again."
+      )
+    )
+    sys.stdout.flush()
+
+  # In a thread: whoever blocks on a full pipe holds the lock of its stream, and is to end too.
+  printing = threading.Thread(target=print_reason, daemon=True)
+  printing.start()
+  printing.join(timeout=1)
+  os._exit(Interrupted.exit_code)
 
 
 def report(error: MerError) -> int:

@@ -1,7 +1,8 @@
 """SIGINT, SIGTERM and SIGHUP: training finishes what it is at; everything else may end at once.
 
 Files are written whole or not at all, so a process may end at any moment. What it can lose is work
-since the newest checkpoint, and `finishing` is there to lose none.
+since the newest checkpoint, and `finishing` is there to lose none; what it can leave is a folder
+that is not complete, which `unwinding` gives it time to remove.
 """
 
 import contextlib
@@ -11,6 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+
+from mer_jax.errors import Interrupted
 
 # A closed terminal (SIGHUP) asks for the same; nohup and tmux keep it away.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,13 +25,13 @@ class Request:
   """Somebody's wish that what is under way should stop where it can; true once it was uttered.
 
   Attributes:
-    what: what is being finished, for the line that answers the signal.
+    answer: what happens first, for the line that answers the signal.
     signal: number of the signal, 0 before there was one.
     time: when it came, on the clock time.monotonic.
   """
 
-  def __init__(self, what: str):
-    self.what = what
+  def __init__(self, answer: str):
+    self.answer = answer
     self.signal = 0
     self.time = 0.0
 
@@ -53,8 +56,70 @@ def finishing(what: str) -> Iterator[Request]:
   Args:
     what: what is being finished, for the one line that answers the signal.
   """
+  with _answering(Request(f"{what} is finished and saved first"), lambda number: None) as request:
+    yield request
+
+
+@contextlib.contextmanager
+def unwinding() -> Iterator[None]:
+  """While inside, a first of `SIGNALS` stops the main thread; a second one acts as ever.
+
+  What is not complete is removed on the way out. Handlers are treated as by `finishing`.
+
+  Raises:
+    Interrupted: a signal came.
+  """
+  request, raised = Request("what is not complete is removed first"), False
+
+  def stop(number: int) -> None:
+    nonlocal raised
+    if not raised:
+      raised = True
+      raise _Stop(number)
+
+  def lost(number: int) -> None:
+    nonlocal raised
+    raised = False
+    threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+
+  try:
+    with _raised_again(lost), _answering(request, stop):
+      yield
+  except KeyboardInterrupt as error:
+    name = signal.Signals(error.args[0] if error.args else signal.SIGINT).name
+    raise Interrupted(
+      f"{name} stopped the command. What was not complete was removed; the same command begins"
+      " again."
+    ) from error
+
+
+class _Stop(KeyboardInterrupt):
+  """A signal came, of this number; no library takes it for an error of its own."""
+
+
+@contextlib.contextmanager
+def _raised_again(lost: Callable[[int], None]) -> Iterator[None]:
+  """Within this, a `_Stop` that is raised in a destructor, which ends there, calls `lost`."""
+  hook = sys.unraisablehook
+
+  def unraisable(echo) -> None:
+    if isinstance(echo.exc_value, _Stop):
+      lost(*echo.exc_value.args)
+    else:
+      hook(echo)
+
+  sys.unraisablehook = unraisable
+  try:
+    yield
+  finally:
+    sys.unraisablehook = hook
+
+
+@contextlib.contextmanager
+def _answering(request: Request, seen: Callable[[int], None]) -> Iterator[Request]:
+  """`finishing`, in which the main thread calls `seen` with the number of every signal."""
   global _request
-  request, outer = Request(what), _request
+  outer = _request
   if threading.current_thread() is not threading.main_thread():
     yield request
     return
@@ -67,6 +132,7 @@ def finishing(what: str) -> Iterator[Request]:
   def handler(number, frame) -> None:
     if not _watched:
       _arrived(number, end)
+    seen(number)
 
   _request = request
   try:
@@ -83,13 +149,13 @@ def ending_at_once(end: Callable[[int], None]) -> Iterator[None]:
 
   Python's own handlers wait until the compiler or the device returns, which may take minutes; the
   thread that is started here sees a signal as it comes. For the outermost function of a program,
-  in its main thread; elsewhere nothing happens.
+  in its main thread; elsewhere, and inside of another one, nothing happens.
 
   Args:
     end: takes the number of the signal and ends the process; is called in another thread.
   """
   global _watched
-  if threading.current_thread() is not threading.main_thread():
+  if _watched or threading.current_thread() is not threading.main_thread():
     yield
     return
   read, write = os.pipe()
@@ -144,7 +210,7 @@ def _arrived(number: int, end: Callable[[int], None]) -> None:
     with contextlib.suppress(RuntimeError, OSError, ValueError):
       name = signal.Signals(number).name
       print(
-        f"\n{name}: {request.what} is finished and saved first; once more to stop at once.",
+        f"\n{name}: {request.answer}; once more to stop at once.",
         file=sys.stderr,
         flush=True,
       )

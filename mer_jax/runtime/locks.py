@@ -22,22 +22,27 @@ from mer_jax.runtime import atomic
 FILE = ".lock"
 # What the kernel answers where a file system cannot lock.
 _UNABLE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_PATIENCE = 2.0  # seconds after which a line tells for whom somebody waits
 # Folders that this process holds, and how often.
 _held: dict[pathlib.Path, int] = {}
 
 
 @contextlib.contextmanager
-def exclusive(folder: str | os.PathLike[str]) -> Iterator[None]:
+def exclusive(folder: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
   """While inside, no other process is inside for the same folder; this one may be again.
 
   The folder is created if absent, and removed at the end if nothing but the lock was in it.
+
+  Args:
+    folder: any folder.
+    wait: for as long as another process is inside, with a line on standard error that names it.
 
   Raises:
     WorkdirError: another process is inside, which it names; or the folder cannot be written.
   """
   folder = pathlib.Path(folder).expanduser().resolve()
   outer = _held.get(folder, 0)
-  file = None if outer else _acquired(folder)
+  file = None if outer else (_awaited if wait else _acquired)(folder)
   _held[folder] = outer + 1
   try:
     yield
@@ -47,23 +52,50 @@ def exclusive(folder: str | os.PathLike[str]) -> Iterator[None]:
       _release(folder, file)
 
 
+class _InUse(WorkdirError):
+  """Another process is inside."""
+
+
+def _awaited(folder: pathlib.Path) -> int:
+  """`_acquired`, as soon as that can be."""
+  began, named = time.monotonic(), False
+  while True:
+    try:
+      return _acquired(folder)
+    except _InUse as error:
+      if not named and time.monotonic() - began > _PATIENCE:
+        print(f"\nwaiting: {error}", file=sys.stderr, flush=True)
+        named = True
+    time.sleep(0.05)
+
+
 def _acquired(folder: pathlib.Path) -> int:
   """The descriptor of the locked file."""
   path = folder / FILE
   try:
     while True:
-      atomic.make_folder(folder)
-      file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+      try:
+        atomic.make_folder(folder)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+      except FileNotFoundError:  # its last owner removed the folder in between
+        continue
       try:
         _lock(file, folder)
       except BaseException:
         os.close(file)
         raise
-      if _is_there(path, file):
+      if not _is_there(path, file):
+        os.close(file)  # its last owner removed it in between
+        continue
+      try:
         _write_owner(file)
-        return file
-      os.close(file)  # its last owner removed it in between
+      except BaseException:  # the disk is full
+        _release(folder, file)
+        raise
+      return file
   except OSError as error:
+    with contextlib.suppress(OSError):  # no room for the lock itself
+      folder.rmdir()
     raise WorkdirError(f"{folder} cannot be locked: {error.strerror or error}.") from error
 
 
@@ -80,10 +112,10 @@ def _lock(file: int, folder: pathlib.Path) -> None:
       raise _in_use(folder, owner) from error
 
 
-def _in_use(folder: pathlib.Path, owner: dict) -> WorkdirError:
+def _in_use(folder: pathlib.Path, owner: dict) -> _InUse:
   if not owner:
-    return WorkdirError(f"{folder} is in use by another process. Wait until that has ended.")
-  return WorkdirError(
+    return _InUse(f"{folder} is in use by another process. Wait until that has ended.")
+  return _InUse(
     f"{folder} is in use by process {owner.get('process')} on {owner.get('host')}, since"
     f" {owner.get('time')} ({owner.get('command')}). Wait until that has ended, or end it; if there"
     f" is no such process any more, remove {folder / FILE}."

@@ -8,6 +8,7 @@ import zlib
 
 import cv2
 import numpy as np
+import openpyxl
 import pytest
 from corpus_trees import image, workbook
 
@@ -230,6 +231,30 @@ def test_images_and_sheets_without_end_are_refused(tmp_path):
   os.mkfifo(tmp_path / "pipe.csv")
   with pytest.raises(DataError, match="it is no file"):
     parse(tmp_path, "frames48", Options(sheet=tmp_path / "pipe.csv"))
+
+
+@pytest.mark.parametrize("kind", ["rows", "sheets", "cells", "gap", "merged", "csv"])
+def test_sheets_of_too_many_rows_or_cells_are_refused(tmp_path, monkeypatch, kind):
+  monkeypatch.setattr(sheet_files, "MOST_ROWS", 20)
+  monkeypatch.setattr(sheet_files, "MOST_CELLS", 200)
+  path = tmp_path / ("clips.csv" if kind == "csv" else "clips.xlsx")
+  if kind == "csv":
+    path.write_text("path,subject,emotion\n" * 21)
+  else:
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet()):
+      for row in range({"rows": 21, "sheets": 11}.get(kind, 3)):
+        sheet.append([row] * (40 if kind == "cells" else 2))
+    if kind == "gap":
+      book.active["A1048576"] = "far below"
+    if kind == "merged":
+      book.active.merge_cells("E1:ZZ2")
+    book.save(path)
+  with pytest.raises(DataError, match="more than 20 rows or 200 cells"):
+    sheet_files.tables(path)
+  monkeypatch.undo()
+  if kind != "gap":
+    assert sheet_files.tables(path)
 
 
 def test_what_a_pattern_understands_is_printed_before_the_build(tmp_path, capsys):

@@ -1,11 +1,19 @@
 """What is computed once and found again, and when it is not."""
 
+import os
+import pathlib
+import signal
+import threading
+import time
+
 import numpy as np
 import pytest
 from drawn_frames import drawn
+from processes import owner_of
 
 from mer_jax.errors import WorkdirError
 from mer_jax.inputs import cache
+from mer_jax.runtime import locks
 
 
 class Counted:
@@ -85,6 +93,61 @@ def test_a_damaged_file_is_computed_again(clips, tmp_path, damage):
   assert compute.runs == 2
   np.testing.assert_array_equal(computed["flow"], Counted()()["flow"])
   assert file.read_bytes() == complete
+
+
+# Computes an input slowly, and writes down that it did.
+SLOW = """
+import pathlib, sys, time
+import numpy as np
+from drawn_frames import drawn
+from mer_jax.inputs import cache
+folder, name = map(pathlib.Path, sys.argv[1:])
+
+def compute():
+  (folder / name).touch()
+  while not (folder / "go").exists():
+    time.sleep(0.01)
+  return {"flow": np.arange(6, dtype=np.float32)}
+
+cache.cache_in(folder / "kept").load_or_compute(drawn([5, 3]), "flow", {}, compute)
+"""
+
+
+def test_of_several_processes_one_computes_whoever_is_killed_or_stopped(clips, server, tmp_path):
+  def start(name):
+    path = f"{pathlib.Path(__file__).parent}{os.pathsep}{server.environment['PYTHONPATH']}"
+    environment = {**server.environment, "PYTHONPATH": path}
+    return server.start(("-c", SLOW, str(tmp_path), name), tmp_path, environment)
+
+  def is_computing(name):
+    while not (tmp_path / name).exists():
+      time.sleep(0.01)
+
+  killed = start("killed")
+  is_computing("killed")
+  killed.kill()
+  killed.wait(60)
+  first = start("first")
+  is_computing("first")
+  first.send_signal(signal.SIGSTOP)
+  second = start("second")
+  time.sleep(0.5)
+  assert second.poll() is None
+  (tmp_path / "go").touch()
+  first.send_signal(signal.SIGCONT)
+  assert [process.wait(60) for process in (first, second)] == [0, 0]
+  assert not (tmp_path / "second").exists()
+  (file,) = (tmp_path / "kept").iterdir()
+  assert file.suffix == ".npz"
+
+
+def test_who_waits_is_told_for_whom(tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(locks, "_PATIENCE", 0)
+  with owner_of(tmp_path / "kept") as owner:
+    threading.Timer(0.3, owner.kill).start()
+    with locks.exclusive(tmp_path / "kept", wait=True):
+      pass
+  assert f"waiting: {tmp_path / 'kept'} is in use by process {owner.pid}" in capsys.readouterr().err
 
 
 def test_an_error_keeps_nothing(clips, tmp_path):

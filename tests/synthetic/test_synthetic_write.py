@@ -235,7 +235,7 @@ def test_nothing_is_left_of_a_failed_attempt(tmp_path, monkeypatch):
     return encode(*arguments)
 
   monkeypatch.setattr(cv2, "imencode", full_disk)
-  with pytest.raises(OSError, match="No space"):
+  with pytest.raises(errors.WorkdirError, match="c cannot be written: No space"):
     write("smic", tmp_path / "c", **SMALL)
   assert list(tmp_path.iterdir()) == []
   assert main(["smic", "--out", str(tmp_path / "c"), "--subjects", "2", "--size", "32"]) == 5
