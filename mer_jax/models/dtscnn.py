@@ -27,7 +27,7 @@ class Dtscnn(nn.Module):
   mer_jax.training.losses, so that each learns by its own logits; what enters the last layers is
   what an SVM reads.
 
-  2.5 M parameters and 190 M multiply-adds at 32 frames of 48 x 48 pixels, 9.9 M and 770 M at 128.
+  2.5 M parameters and 195 M multiply-adds at 32 frames of 48 x 48 pixels, 9.9 M and 770 M at 128.
 
   Attributes:
     num_classes: K.

@@ -12,7 +12,7 @@ from mer_jax.training.loop import Plan, Recorder, snapshot_epochs, train
 from mer_jax.training.program import Folds, Program, build, by_clip
 from mer_jax.training.recipe import Recipe
 from mer_jax.training.source import Examples, Source
-from mer_jax.training.stages import preceded, with_selected
+from mer_jax.training.stages import entries, preceded, with_selected
 
 __all__ = [
   "Augment",
@@ -32,6 +32,7 @@ __all__ = [
   "build",
   "by_clip",
   "check_layer",
+  "entries",
   "estimate",
   "features_by_fold",
   "newest_leaves",

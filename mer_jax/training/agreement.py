@@ -11,7 +11,7 @@ from mer_jax.training import auxiliary, losses, start, subtrees
 from mer_jax.training.recipe import Recipe
 
 
-def check(recipe: Recipe, inputs: Mapping[str, np.ndarray]) -> None:
+def check(recipe: Recipe, inputs: Mapping[str, Any]) -> None:
   """Checks that losses, trained layers and the model go together.
 
   Args:
@@ -46,7 +46,7 @@ def check_finite(inputs: Mapping[str, np.ndarray]) -> None:
       )
 
 
-def _variables(recipe: Recipe, inputs: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
+def _variables(recipe: Recipe, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
   """Shapes of what the model's init returns for one clip, with what it sows."""
   example = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
   return jax.eval_shape(

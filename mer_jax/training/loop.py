@@ -87,7 +87,6 @@ def train(
   """
   layout = program.layout
   per_epoch = program.steps_per_epoch
-  trained_by = (*program.before, program)
   began, state = checkpoints.restore(program.init, layout, stages.entries(program, plan.ends))
   epoch = began
   if distributed.is_main():
@@ -117,19 +116,15 @@ def train(
     last = epoch == plan.epochs
     traced = _chunk_to_trace(epoch, plan)
     while not last:
-      stage = trained_by[bisect.bisect_right(plan.ends, epoch)]
-      begins = epoch == began or epoch in plan.ends
-      if epoch in plan.ends:
-        state = stages.enter(stage, state)
+      stage, state = _stage(program, plan, epoch, state)
       until = _end_of_chunk(epoch, plan)
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
         # A program is compiled by its first call, which then returns before it has run.
-        with note_shown(bar, "compiling" if begins else ""):
+        with note_shown(bar, "compiling" if epoch in (began, *plan.ends) else ""):
           state, sums = finish(stage.train(state, *span))
-      with note_shown(
-        bar, "compiling" if until in due and due.isdisjoint(range(began, until)) else ""
-      ):
+      first_snapshot = until in due and due.isdisjoint(range(began, until))
+      with note_shown(bar, "compiling" if first_snapshot else ""):
         snapshot = stage.predict(state) if until in due else None
       log(pending)
       pending = Chunk(epoch, until, sums, snapshot)
@@ -146,6 +141,13 @@ def train(
       f" {plan.epochs}, which is saved. The same command goes on from there."
     )
   return state
+
+
+def _stage(program: Program, plan: Plan, epoch: int, state: FoldState) -> tuple[Program, FoldState]:
+  """The stage that trains after `epoch` epochs, and its state."""
+  place = bisect.bisect_right(plan.ends, epoch)
+  stage = (*program.before, program)[place]
+  return stage, stages.enter(stage, state) if epoch in plan.ends else state
 
 
 def snapshot_epochs(plan: Plan, every: int) -> list[int]:

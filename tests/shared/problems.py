@@ -51,7 +51,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     {"channels": (2, 3), "features": 4, "lstm_features": 3},
     "frames",
   ),
-  "dtscnn": ("dtscnn", {"channels": (2, 2, 2), "features": 3}, "frames"),
+  "dtscnn": ("dtscnn", {"channels": (4, 4, 4), "features": 8}, "frames"),
 }
 # They are held to what is a model's own in the contract; the rest is the engine's.
 PEERS = (
