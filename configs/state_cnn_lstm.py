@@ -19,20 +19,24 @@ Score: not measured. Published are 60.98 % accuracy (150 of 246 clips) on CASME 
 
 from mer_jax.experiment import corpora, settings
 
-# Published archives hold maps and no frame of any state.
-ARGUMENTS = corpora.WITH_FRAMES
+ARGUMENTS = tuple(corpora.CORPORA)
 # Prefixes of the names of its layers.
 CNN = ("conv", "state_")
 
 
 def get_config(arg: str = "casme2_five_class"):
-  """The setting above on the corpus `arg` (one of ARGUMENTS)."""
+  """The setting above on the corpus `arg` (a key of corpora.CORPORA)."""
   config = settings.default()
-  corpora.apply(config, arg)
   config.data.builder_config = "frames128"
-  config.input.name = "expression_states"
-  # Height and width in pixels.
-  config.input.size = 64
+  if corpora.apply(config, arg):
+    # There are no frames: five maps of a clip, evenly spaced, stand for the states.
+    config.input.name = "padded_frames"
+    config.input.num_frames, config.input.size = 5, 28
+    config.input.resample = "linear"
+  else:
+    config.input.name = "expression_states"
+    # Height and width in pixels.
+    config.input.size = 64
 
   config.model.name = "state_cnn_lstm"
   # Filters of the three convolutions.

@@ -147,10 +147,8 @@ def test_the_svm_of_a_fold_learns_from_its_training_clips_by_its_own_network(con
     np.testing.assert_allclose(by_clip[0, held], expected, atol=2e-3)
 
 
-@pytest.mark.parametrize("arg", dtscnn.ARGUMENTS)
-def test_dtscnn_is_a_config_of_both(arg):
-  config = dtscnn.get_config(arg)
-  settings.check(config)
-  assert config.svm.layer == "features"
-  with pytest.raises(ConfigError):
-    dtscnn.get_config("gpu")
+def test_dtscnn_has_two_lengths_and_an_svm():
+  short, full = (dtscnn.get_config(arg) for arg in ("casme2", "casme2_full"))
+  assert (short.input.num_frames, full.input.num_frames) == (32, 128)
+  assert short.data.datasets == full.data.datasets == ("casme2",)
+  assert full.svm.layer == "features"
