@@ -175,7 +175,7 @@ def test_a_model_without_features_is_named(monkeypatch):
   weights = {"params/logits/kernel": np.ones((1, 3, 3)), "params/logits/bias": np.ones((1, 3))}
   model = trained_models.ststnet(model={"name": "bare"}, weights=weights)
   assert model.probabilities(images(2)).shape == (1, 2, 3)
-  with pytest.raises(errors.ConfigError, match="bare does not offer"):
+  with pytest.raises(errors.ConfigError, match="Bare does not offer"):
     model.features(images(2))
 
 
