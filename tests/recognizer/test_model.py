@@ -157,6 +157,7 @@ def test_features_are_what_enters_the_last_layer(saved):
   kernel, bias = (model.weights[f"params/logits/{name}"] for name in ("kernel", "bias"))
   logits = np.einsum("snd,sdk->snk", model.features(given), kernel) + bias[:, None]
   np.testing.assert_allclose(jax.nn.softmax(logits), model.probabilities(given), atol=1e-5)
+  np.testing.assert_allclose(model.features(given, "logits"), logits, rtol=1e-4, atol=1e-5)
 
 
 class Bare(nn.Module):
