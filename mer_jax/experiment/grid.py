@@ -129,6 +129,9 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
       _set_column(own, dataset)
       # What is evaluated as it is has no epochs to try fewer of.
       own.training.epochs = own.training.epochs and (config.epochs or own.training.epochs)
+      for stage in own.training.stages if config.epochs else ():
+        with own.unlocked():
+          own.stages[stage].epochs = config.epochs
       cells.append(Cell(system, dataset, own))
   return cells, remarks
 

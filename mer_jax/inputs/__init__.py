@@ -18,6 +18,7 @@ from mer_jax.inputs.bi_woof import bi_woof
 from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
 from mer_jax.inputs.counterpart import counterpart
 from mer_jax.inputs.declaration import Declaration, declaration, declares
+from mer_jax.inputs.expression_states import expression_states
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
 from mer_jax.inputs.flow_sequence import flow_sequence
@@ -31,6 +32,7 @@ from mer_jax.inputs.spotting import APEXES, spot_apexes
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
   "onset_difference": onset_difference,
+  "expression_states": expression_states,
   "flow": flow,
   "flow_sequence": flow_sequence,
   "flow_maps": flow_maps,

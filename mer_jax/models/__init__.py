@@ -12,6 +12,7 @@ from mer_jax import checks, inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
 from mer_jax.models.causalnet import Causalnet
+from mer_jax.models.dtscnn import Dtscnn
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.htnet import Htnet
 from mer_jax.models.micro_attention import MicroAttention
@@ -22,6 +23,7 @@ from mer_jax.models.pairwise_bilstm import PairwiseBilstm
 from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
 from mer_jax.models.rcn import Rcn
 from mer_jax.models.sssnet import Sssnet
+from mer_jax.models.state_cnn_lstm import StateCnnLstm
 from mer_jax.models.ststnet import Ststnet
 
 MODELS: dict[str, type[nn.Module]] = {
@@ -38,6 +40,8 @@ MODELS: dict[str, type[nn.Module]] = {
   "htnet": Htnet,
   "causalnet": Causalnet,
   "pairwise_bilstm": PairwiseBilstm,
+  "state_cnn_lstm": StateCnnLstm,
+  "dtscnn": Dtscnn,
 }
 
 

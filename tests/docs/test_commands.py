@@ -104,6 +104,11 @@ LESS = {
   # All kinds of columns are met in tests/experiment/test_composite.py.
   "train composite": ("--config.show=('ststnet',)", "--config.epochs=10"),
   "train micro_attention": (*SMALL, "--config.model.channels=(2,)"),
+  "train state_cnn_lstm": (
+    BLOCK_BY_HAND,
+    *("--config.stages.states.epochs=1", "--config.stages.sequence.epochs=1"),
+    *("--config.model.channels=(2,)", "--config.model.features=4", "--config.input.size=16"),
+  ),
   "score": (),
   "compare": (),
   "audit": (),

@@ -21,6 +21,8 @@ CASES = {
   "ststnet": ({}, IMAGES),
   "micro_attention": ({"channels": (4,), "first_pool": False}, (160, 32, 32, 1)),
   "pairwise_bilstm": ({"channels": (4,), "lstm_features": 4}, FRAMES),
+  "state_cnn_lstm": ({"channels": (4,), "features": 4, "lstm_features": 4}, FRAMES),
+  "dtscnn": ({"channels": (4, 4, 4), "features": 4}, FRAMES),
   "htnet": ({"patch": 8, "width": 4, "heads": 2, "repeats": (1,)}, IMAGES),
   "causalnet": (
     {
