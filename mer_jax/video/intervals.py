@@ -102,9 +102,10 @@ def _spans(
 
 
 def _peaks(away: np.ndarray, least: float) -> np.ndarray:
-  """Indices of local maxima of at least `least`, highest first."""
+  """Indices of local maxima of at least `least` and above 0, highest first."""
   inner = np.r_[-np.inf, away, -np.inf]
-  peaks = np.flatnonzero((away >= inner[:-2]) & (away > inner[2:]) & (away >= least))
+  high = (away >= least) & (away > 0)  # a stretch of one frame does not move
+  peaks = np.flatnonzero((away >= inner[:-2]) & (away > inner[2:]) & high)
   return peaks[np.argsort(-away[peaks], kind="stable")]
 
 
