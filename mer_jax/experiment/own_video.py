@@ -21,7 +21,7 @@ from mer_jax.video.curves import RegionMotion, stride_of
 from mer_jax.video.decode import Video, open_video
 from mer_jax.video.detectors import DETECTORS, chosen
 from mer_jax.video.follow import FACES, CascadeFollower, Followed, Follower, LandmarkFollower
-from mer_jax.video.intervals import Interval, SpotOptions, spot
+from mer_jax.video.intervals import Interval, SpotOptions, speech, spot
 
 _SHORTEST = 1.0  # seconds that a face must be seen for
 _LEAST_SLOTS = 12  # of a video: below that no third of a second of motion can be compared
@@ -90,7 +90,7 @@ def predict_video(
   remarks += repetitions(marks)
   atomic.write_text(out / "intervals.csv", interval_rows.text(marks, model.classes))
   seen = [_seen(face) for face in faces]
-  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_states(faces)}
+  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_of_faces(faces)}
   page = timeline.write(out, video.path.name, seen, marks, facts, describe(model), remarks)
   if options.annotate:
     annotated_video.write(out / "annotated.mp4", video, faces, marks)
@@ -198,8 +198,17 @@ def _facts(video: Video) -> dict[str, str]:
   }
 
 
-def _states(faces: Sequence[Followed]) -> dict[str, str]:
-  return {f"frames of face {face.number}": ", ".join(_counts(face)) for face in faces}
+def _of_faces(faces: Sequence[Followed]) -> dict[str, str]:
+  facts = {}
+  for face in faces:
+    facts[f"frames of face {face.number}"] = ", ".join(_counts(face))
+    speaks = speech(face.measure.curves())
+    if speaks.any():
+      facts[f"speech of face {face.number}"] = (
+        f"in {speaks.mean():.0%} of the frames chin or lower lip swing as in speech; there the"
+        " lower face does not count"
+      )
+  return facts
 
 
 def _announce(
