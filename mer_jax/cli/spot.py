@@ -50,9 +50,9 @@ def parser() -> command_line.Parser:
   add("--threshold", type=float, metavar="X", help="lower spots more; default: the method's own")
   add(
     "--detector",
-    default="auto",
+    default="cascade",
     choices=("auto", "landmarks", "cascade"),
-    help="of faces; default auto",
+    help="of faces; auto: landmarks where they are installed; default cascade",
   )
   add("--model", default="motion_net_drawn", metavar="NAME", help="names the classes")
   return built

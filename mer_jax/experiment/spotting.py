@@ -101,7 +101,7 @@ def spot_corpus(
   method: str = "regions",
   threshold: float | None = None,
   model: str = "motion_net_drawn",
-  detector: str = "auto",
+  detector: str = "cascade",
 ) -> dict[str, Any]:
   """Spots every video and leaves the scores and the intervals in a folder.
 

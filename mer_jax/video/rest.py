@@ -11,7 +11,7 @@ _LOWER_FACE = ("left mouth corner", "right mouth corner", "upper lip", "lower li
 # expression has two. In a restless video a swing must be so many times what the brows, which do not
 # speak, mostly do fast; in drawn videos that is less than the pixels.
 _SWINGS, _SWING, _SPEECH = 5, 0.35, 1.5
-_RESTLESS, _FAST = 9.0, 0.15  # seconds, standard deviation of the filter that leaves fast motion
+_RESTLESS, _FAST = 7.0, 0.15  # seconds, standard deviation of the filter that leaves fast motion
 _BROWS = [r for r, name in enumerate(REGIONS) if "brow" in name]
 
 
