@@ -84,8 +84,8 @@ def _mark(
     interval=interval,
     seconds=tuple(t / fps for t in (interval.onset, interval.apex, interval.offset)),
     frames=tuple(sources[t] for t in (0, at, -1)),
-    onset_crop=crops[0],
-    apex_crop=crops[at],
+    onset_crop=crops[0].copy(),  # a view would keep all crops of the interval
+    apex_crop=crops[at].copy(),
     classes=classes,
     probabilities=probabilities,
     spread=spread,
