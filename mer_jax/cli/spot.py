@@ -13,8 +13,6 @@ import numpy as np
 from mer_jax.cli import examples
 from mer_jax.runtime import command_line
 
-FACES_BY = {"landmarks": "their landmarks", "cascade": "OpenCV's cascade"}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """The command line; returns the exit code."""
@@ -59,11 +57,13 @@ def parser() -> command_line.Parser:
 
 
 def _lines(summary: dict, out: pathlib.Path) -> list[str]:
+  from mer_jax.video.detectors import IN_WORDS
+
   counts = summary["counts"]["overall"]
   strs = "-" if summary["strs"] is None else f"{summary['strs']:.3f}"
   lines = [
     f"{summary['corpus']}: {summary['videos']} videos, {summary['minutes']:.1f} minutes",
-    f"Faces by {FACES_BY[summary['detector']]}",
+    f"Faces by {IN_WORDS[summary['detector']]}",
     *(f"F1 {kind:7}  {summary[f'f1_{kind}']:.3f}" for kind in ("micro", "macro", "overall")),
     f"STRS        {strs}",
     f"false alarms a minute  {summary['false_alarms_per_minute']:.2f}"

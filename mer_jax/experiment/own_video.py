@@ -19,7 +19,7 @@ from mer_jax.runtime.progress import progress
 from mer_jax.video import landmarks, usable
 from mer_jax.video.curves import RegionMotion, stride_of
 from mer_jax.video.decode import Video, open_video
-from mer_jax.video.detectors import DETECTORS, chosen
+from mer_jax.video.detectors import DETECTORS, IN_WORDS, chosen
 from mer_jax.video.follow import FACES, CascadeFollower, Followed, Follower, LandmarkFollower
 from mer_jax.video.intervals import Interval, SpotOptions, speech, spot
 
@@ -90,7 +90,8 @@ def predict_video(
   remarks += repetitions(marks)
   atomic.write_text(out / "intervals.csv", interval_rows.text(marks, model.classes))
   seen = [_seen(face) for face in faces]
-  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_of_faces(faces)}
+  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video)}
+  facts |= {"faces by": IN_WORDS[chosen(options.detector)], **_of_faces(faces)}
   page = timeline.write(out, video.path.name, seen, marks, facts, describe(model), remarks)
   if options.annotate:
     annotated_video.write(out / "annotated.mp4", video, faces, marks)

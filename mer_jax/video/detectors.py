@@ -12,6 +12,7 @@ from mer_jax.video.follow import LandmarkFollower
 from mer_jax.video.methods import Measure
 
 DETECTORS = ("auto", "landmarks", "cascade")
+IN_WORDS = {"landmarks": "landmarks", "cascade": "OpenCV's cascade"}
 Pair = tuple[np.ndarray, np.ndarray]  # aligned faces, uint8 [128, 128]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from data_builders.synthetic import long_writer
 from mer_jax.cli import spot
-from mer_jax.video import landmarks
+from mer_jax.video import detectors, landmarks
 
 needs_landmarks = pytest.mark.skipif(not landmarks.installed(), reason=f"needs {landmarks.INSTALL}")
 
@@ -52,7 +52,7 @@ def test_scores_and_intervals_are_left_behind(corpus, tmp_path, method, detector
   assert all(int(row["onset"]) <= int(row["apex"]) <= int(row["offset"]) for row in rows)
   printed = capsys.readouterr().out
   assert "drawn" in printed
-  assert f"Faces by {spot.FACES_BY[detector]}" in printed
+  assert f"Faces by {detectors.IN_WORDS[detector]}" in printed
 
 
 def test_frames_that_are_not_measured_are_counted_by_their_state(tmp_path, capsys):
