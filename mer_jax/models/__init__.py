@@ -14,6 +14,7 @@ from mer_jax.models.atnet import Atnet
 from mer_jax.models.causalnet import Causalnet
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.htnet import Htnet
+from mer_jax.models.larnet import Larnet
 from mer_jax.models.micro_attention import MicroAttention
 from mer_jax.models.motion_net import MotionNet
 from mer_jax.models.off_apexnet import OffApexnet
@@ -23,6 +24,7 @@ from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
 from mer_jax.models.rcn import Rcn
 from mer_jax.models.sssnet import Sssnet
 from mer_jax.models.ststnet import Ststnet
+from mer_jax.models.tsnn import Tsnn
 
 MODELS: dict[str, type[nn.Module]] = {
   "parallel_cnn_lstm": ParallelCnnLstm,
@@ -38,6 +40,8 @@ MODELS: dict[str, type[nn.Module]] = {
   "htnet": Htnet,
   "causalnet": Causalnet,
   "pairwise_bilstm": PairwiseBilstm,
+  "larnet": Larnet,
+  "tsnn": Tsnn,
 }
 
 

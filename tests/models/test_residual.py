@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from multiply_adds import multiply_adds
+from mer_jax.models.multiply_adds import multiply_adds
 
 from mer_jax import models
 from mer_jax.errors import ConfigError
