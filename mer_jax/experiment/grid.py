@@ -197,9 +197,7 @@ def _result(cell: Cell, path: pathlib.Path, split: Split) -> report.Result:
       if distributed.is_main():
         _add_time(path, cell.name, time.monotonic() - began)
   summary, seconds, reason, leaky = distributed.on_main(_read, path, cell.name, reason)
-  return report.Result(
-    folder, summary, seconds, reason, leaky, size.size_of(cell.config, split)
-  )
+  return report.Result(folder, summary, seconds, reason, leaky, size.size_of(cell.config, split))
 
 
 def _is_finished(folder: pathlib.Path, fingerprint: str) -> bool:

@@ -40,9 +40,7 @@ def _reads(name: str, arrays: Mapping[str, np.ndarray]) -> str:
   return f"{name}: {', '.join(shapes)}"
 
 
-def _counts(
-  model: trainer.Network, arrays: Mapping[str, np.ndarray]
-) -> tuple[int, int | None]:
+def _counts(model: trainer.Network, arrays: Mapping[str, np.ndarray]) -> tuple[int, int | None]:
   """Parameters, and multiply-adds of a clip; None where a loop does not show them."""
   weights = np.ones(1, np.float32)
   variables = jax.eval_shape(

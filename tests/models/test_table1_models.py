@@ -98,7 +98,8 @@ def test_layers_are_brought_to_one_size_and_added_or_put_side_by_side():
   kernels = [variables["params"][f"layer{i}"]["kernel"][0, 0] for i in (1, 2, 3)]
   halves = maps[0].reshape(2, 4, 2, 4, 2, 3).mean(axis=(2, 4))
   alike = [
-    x @ k for x, k in zip([halves, maps[1], maps[2].repeat(2, 1).repeat(2, 2)], kernels, strict=True)
+    x @ k
+    for x, k in zip([halves, maps[1], maps[2].repeat(2, 1).repeat(2, 2)], kernels, strict=True)
   ]
   expected = np.maximum(sum(alike), 0).mean(axis=(1, 2))
   np.testing.assert_allclose(fused.apply(variables, maps), expected, rtol=1e-5, atol=1e-6)
