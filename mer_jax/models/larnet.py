@@ -79,13 +79,13 @@ class Larnet(nn.Module):
   def _attention(self, x: jax.Array, stage: int) -> jax.Array:
     """Mask of x in 0..1, float [B, H, W, C]: one of channels times one of places.
 
-    Both as in Woo et al., "CBAM" (ECCV 2018), but that nothing of x is lost where they are 0.
+    Both as in Roy, Navab, Wachinger, "Concurrent Spatial and Channel Squeeze & Excitation in Fully
+    Convolutional Networks" (MICCAI 2018), but that nothing of x is lost where they are 0.
     """
     width = max(x.shape[-1] // self.reduction, 1)
     hidden = nn.relu(layers.dense(width, f"channels{stage}a")(x.mean(axis=(1, 2))))
     channels = nn.sigmoid(layers.dense(x.shape[-1], f"channels{stage}b")(hidden))
-    pools = jnp.stack([x.mean(axis=-1), x.max(axis=-1)], axis=-1)
-    return channels[:, None, None] * nn.sigmoid(self._conv(pools, 1, 3, f"places{stage}"))
+    return channels[:, None, None] * nn.sigmoid(layers.dense(1, f"places{stage}")(x))
 
   def _conv(self, x, channels, window, name, **kwargs):
     return layers.conv(channels, (window,) * 2, name, self.convolution, **kwargs)(x)
