@@ -28,6 +28,10 @@ from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.pooled_flow import apex_and_pooled_flow, pooled_flow
 from mer_jax.inputs.spotting import APEXES, spot_apexes
+from mer_jax.inputs.temporal_sampling_deformation import (
+  apex_flow_and_frames,
+  temporal_sampling_deformation,
+)
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
@@ -39,6 +43,8 @@ INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "apex_frame": apex_frame,
   "pooled_flow": pooled_flow,
   "apex_and_pooled_flow": apex_and_pooled_flow,
+  "temporal_sampling_deformation": temporal_sampling_deformation,
+  "apex_flow_and_frames": apex_flow_and_frames,
   "hoof": hoof,
   "bi_woof": bi_woof,
   "lbp_top": lbp_top,

@@ -15,6 +15,7 @@ from mer_jax.models.causalnet import Causalnet
 from mer_jax.models.dtscnn import Dtscnn
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.htnet import Htnet
+from mer_jax.models.larnet import Larnet
 from mer_jax.models.micro_attention import MicroAttention
 from mer_jax.models.motion_net import MotionNet
 from mer_jax.models.off_apexnet import OffApexnet
@@ -25,6 +26,7 @@ from mer_jax.models.rcn import Rcn
 from mer_jax.models.sssnet import Sssnet
 from mer_jax.models.state_cnn_lstm import StateCnnLstm
 from mer_jax.models.ststnet import Ststnet
+from mer_jax.models.tsnn import Tsnn
 
 MODELS: dict[str, type[nn.Module]] = {
   "parallel_cnn_lstm": ParallelCnnLstm,
@@ -42,6 +44,8 @@ MODELS: dict[str, type[nn.Module]] = {
   "pairwise_bilstm": PairwiseBilstm,
   "state_cnn_lstm": StateCnnLstm,
   "dtscnn": Dtscnn,
+  "larnet": Larnet,
+  "tsnn": Tsnn,
 }
 
 

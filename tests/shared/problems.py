@@ -52,11 +52,13 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "frames",
   ),
   "dtscnn": ("dtscnn", {"channels": (4, 4, 4), "features": 8}, "frames"),
+  "larnet": ("larnet", {"channels": (2, 3)}, "image"),
+  "tsnn": ("tsnn", {"channels": (2,), "features": 4}, "apex and image and frames and ratios"),
 }
 # They are held to what is a model's own in the contract; the rest is the engine's.
 PEERS = (
   *("off_apexnet", "sssnet", "rcn", "dual_inception", "off_tanet", "htnet", "causalnet"),
-  *("pairwise_bilstm", "state_cnn_lstm", "dtscnn"),
+  *("pairwise_bilstm", "state_cnn_lstm", "dtscnn", "larnet", "tsnn"),
 )
 # Whole models whose programs take long to compile; the cases above hold every layer of them.
 LARGER_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -99,6 +101,9 @@ def problem(takes: str, sizes: tuple[int, ...] = (5, 1, 3, 4, 6), seed: int = 0)
   else:
     image, motion = rng.random((n, 12, 12, 3), np.float32), rng.random((n, 4, 6), np.float32)
     inputs = {"image": image, "motion": motion}
+    if "apex" in takes:
+      inputs |= {"apex": image[..., :1], "ratios": motion[:, 0, :2]}
+      inputs |= {"frames": rng.random((n, 6, 8, 8, 1), np.float32)}
     inputs = {name: x for name, x in inputs.items() if name in takes}
   held_out = owner[None] == np.arange(len(sizes))[:, None]
   return Problem(inputs, labels, held_out, tuple(f"casme2/sub{f:02d}" for f in range(len(sizes))))
