@@ -24,14 +24,15 @@ def run(options: argparse.Namespace) -> int:
   from data_builders import frames, long_videos
   from mer_jax.experiment.spotting import spot_corpus
 
-  def read(path: pathlib.Path) -> np.ndarray | None:
+  def read(path: pathlib.Path, colour: bool) -> np.ndarray | None:
     try:
-      return frames.read(path)
+      return frames.read(path, frames.COLOR if colour else frames.GRAY)
     except frames.FrameError:
       return None
 
   corpus = long_videos.read(options.corpus)
-  chosen = {"method": options.method, "threshold": options.threshold, "model": options.model}
+  names = ("method", "threshold", "model", "detector")
+  chosen = {name: getattr(options, name) for name in names}
   summary = spot_corpus(corpus, read, options.out, **chosen)
   print("\n".join(_lines(summary, pathlib.Path(options.out))))
   return 0
@@ -45,24 +46,35 @@ def parser() -> command_line.Parser:
   add("--out", required=True, metavar="OUT", help="folder for what is left behind")
   add("--method", default="regions", help="regions (default), mdmd or strain")
   add("--threshold", type=float, metavar="X", help="lower spots more; default: the method's own")
+  add(
+    "--detector",
+    default="cascade",
+    choices=("auto", "landmarks", "cascade"),
+    help="of faces; auto: landmarks where they are installed; default cascade",
+  )
   add("--model", default="motion_net_drawn", metavar="NAME", help="names the classes")
   return built
 
 
 def _lines(summary: dict, out: pathlib.Path) -> list[str]:
+  from mer_jax.video.detectors import IN_WORDS
+
   counts = summary["counts"]["overall"]
   strs = "-" if summary["strs"] is None else f"{summary['strs']:.3f}"
   lines = [
     f"{summary['corpus']}: {summary['videos']} videos, {summary['minutes']:.1f} minutes",
+    f"Faces by {IN_WORDS[summary['detector']]}",
     *(f"F1 {kind:7}  {summary[f'f1_{kind}']:.3f}" for kind in ("micro", "macro", "overall")),
     f"STRS        {strs}",
     f"false alarms a minute  {summary['false_alarms_per_minute']:.2f}"
     f" ({counts['right']} right, {counts['wrong']} wrong, {counts['missed']} missed)",
     f"Intervals {out / 'intervals.csv'}",
   ]
-  unread, faceless = summary["frames_unreadable"], summary["frames_without_face"]
-  if unread or faceless:
-    lines.append(f"Note: {unread} frames could not be read, {faceless} showed no face.")
+  if summary["frames_unreadable"]:
+    lines.append(f"Note: {summary['frames_unreadable']} frames could not be read.")
+  if summary["frames_not_measured"]:
+    states = ", ".join(f"{state} {n}" for state, n in summary["frames_not_measured"].items())
+    lines.append(f"Note: frames in which the face could not be measured: {states}.")
   if summary["synthetic"]:
     lines.append("Note: the videos are drawn; the scores say nothing about people.")
   return [*lines, *(f"Note: {remark}" for remark in summary["remarks"])]

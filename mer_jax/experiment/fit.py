@@ -24,6 +24,7 @@ from mer_jax.experiment import (
   machine,
   settings,
   sources,
+  stages,
   start,
   sweep,
   trainer,
@@ -145,6 +146,11 @@ def _check(config: config_dict.ConfigDict) -> None:
       "A fit is one training: set what config.sweep or config.variants vary to the value that was"
       " chosen, and leave them empty."
     )
+  if config.svm.layer and config.model.name != machine.SVM:
+    raise ConfigError(
+      f"config.svm.layer is {config.svm.layer!r}: a network with an SVM on it is two models in one,"
+      " which cannot be kept. Leave it empty to fit the network."
+    )
   if config.selection.name != options.LAST:
     raise ConfigError(
       f"config.selection.name is {config.selection.name}, but a fit holds nobody out to select by."
@@ -207,7 +213,8 @@ def _network(
 
   def train() -> Mapping[str, np.ndarray]:
     seeds, plan = trainer.seeds(config), plan_of(config, path / STATE)
-    history = training.History([path / STATE / "history.jsonl"], seeds, split.fold_names)
+    log, named = [path / STATE / "history.jsonl"], stages.named_ends(config)
+    history = training.History(log, seeds, split.fold_names, stages=named)
     with training.Checkpoints(path / STATE / "checkpoints", config.checkpoint.keep) as checkpoints:
       state = training.train(program, plan, checkpoints, history)
     return fitted.weights_of(jax.device_get(state))

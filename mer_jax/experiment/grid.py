@@ -20,7 +20,7 @@ from ml_collections import config_dict
 from mer_jax import checks, evaluation
 from mer_jax.clips import prepared_configs
 from mer_jax.errors import ConfigError, DataError, TrainingError, unknown
-from mer_jax.experiment import corpora, data, dry_run, settings, sweep, workdir
+from mer_jax.experiment import corpora, data, dry_run, settings, size, sweep, workdir
 from mer_jax.experiment import run as single
 from mer_jax.experiment.selection.options import LEAKY
 from mer_jax.protocols import Split
@@ -129,6 +129,9 @@ def plan(config: config_dict.ConfigDict) -> tuple[list[Cell], list[str]]:
       _set_column(own, dataset)
       # What is evaluated as it is has no epochs to try fewer of.
       own.training.epochs = own.training.epochs and (config.epochs or own.training.epochs)
+      for stage in own.training.stages if config.epochs else ():
+        with own.unlocked():
+          own.stages[stage].epochs = config.epochs
       cells.append(Cell(system, dataset, own))
   return cells, remarks
 
@@ -197,7 +200,7 @@ def _result(cell: Cell, path: pathlib.Path, split: Split) -> report.Result:
       if distributed.is_main():
         _add_time(path, cell.name, time.monotonic() - began)
   summary, seconds, reason, leaky = distributed.on_main(_read, path, cell.name, reason)
-  return report.Result(folder, summary, seconds, reason, leaky)
+  return report.Result(folder, summary, seconds, reason, leaky, size.size_of(cell.config, split))
 
 
 def _is_finished(folder: pathlib.Path, fingerprint: str) -> bool:

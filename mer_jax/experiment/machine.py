@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import svm
-from mer_jax.errors import ConfigError, unknown
+from mer_jax.errors import ConfigError
 from mer_jax.experiment import settings, start, sweep
 from mer_jax.experiment.selection import options
 from mer_jax.protocols import Split
@@ -41,14 +41,14 @@ def build(config: config_dict.ConfigDict) -> Svm:
       "An SVM reads what the weights of config.start compute and trains none of them: leave"
       " config.start.layers and .learning_rates empty."
     )
+  if config.training.stages:
+    raise ConfigError(
+      "config.training.stages are of a network's training, of which an SVM has none: leave it"
+      " empty."
+    )
   given = settings.options(config.model)
-  known = [name for name in svm.Machine._fields if name != "seed"]
-  for name in given:
-    if name not in known:
-      raise ConfigError(f"Model {SVM!r}: {unknown('field', name, known)}")
-  # Four points tell whether the values are in range, before features are computed for an hour.
-  halves = np.array([[True, True, False, False], [False, False, True, True]])
-  svm.loso(np.eye(4), np.array([0, 1, 0, 1]), halves, 2, svm.Machine(**given), shown=False)
+  # Before features are computed for an hour.
+  svm.check_options(given, f"Model {SVM!r}")
   return Svm(dict(given))
 
 

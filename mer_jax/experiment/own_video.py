@@ -11,7 +11,7 @@ from mer_jax import checks, recognizer
 from mer_jax.errors import DataError
 from mer_jax.experiment import annotated_video
 from mer_jax.experiment.prediction import describe
-from mer_jax.experiment.video_intervals import named
+from mer_jax.experiment.video_intervals import named, repetitions
 from mer_jax.report import interval_rows, timeline
 from mer_jax.report.timeline import Mark
 from mer_jax.runtime import atomic
@@ -19,12 +19,12 @@ from mer_jax.runtime.progress import progress
 from mer_jax.video import landmarks, usable
 from mer_jax.video.curves import RegionMotion, stride_of
 from mer_jax.video.decode import Video, open_video
+from mer_jax.video.detectors import DETECTORS, IN_WORDS, chosen
 from mer_jax.video.follow import FACES, CascadeFollower, Followed, Follower, LandmarkFollower
-from mer_jax.video.intervals import Interval, SpotOptions, spot
+from mer_jax.video.intervals import Interval, SpotOptions, speech, spot
 
 _SHORTEST = 1.0  # seconds that a face must be seen for
 _LEAST_SLOTS = 12  # of a video: below that no third of a second of motion can be compared
-_DETECTORS = ("auto", "landmarks", "cascade")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class VideoOptions:
       ConfigError: names the option.
     """
     checks.check_choice("faces", self.faces, FACES)
-    checks.check_choice("detector", self.detector, _DETECTORS)
+    checks.check_choice("detector", self.detector, DETECTORS)
     checks.check_positive("threshold", self.threshold)
 
 
@@ -87,9 +87,11 @@ def predict_video(
   remarks += video.remarks() + _remarks(follower.faces, faces, slots, video)
   spotted = [(face, i) for face in faces for i in _spotted(face, options)]
   marks = named(video, spotted, model)
+  remarks += repetitions(marks)
   atomic.write_text(out / "intervals.csv", interval_rows.text(marks, model.classes))
   seen = [_seen(face) for face in faces]
-  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video), **_states(faces)}
+  facts = {"duration": f"{slots / video.fps:.1f} s", **_facts(video)}
+  facts |= {"faces by": IN_WORDS[chosen(options.detector)], **_of_faces(faces)}
   page = timeline.write(out, video.path.name, seen, marks, facts, describe(model), remarks)
   if options.annotate:
     annotated_video.write(out / "annotated.mp4", video, faces, marks)
@@ -101,7 +103,7 @@ def _follower(video: Video, options: VideoOptions) -> tuple[Follower, list[str]]
   def measure() -> RegionMotion:
     return RegionMotion(video.fps)
 
-  if options.detector == "landmarks" or (options.detector == "auto" and landmarks.installed()):
+  if chosen(options.detector) == "landmarks":
     return LandmarkFollower(video.fps, measure, options.faces), []
   remarks = []
   if options.detector == "auto":
@@ -197,8 +199,17 @@ def _facts(video: Video) -> dict[str, str]:
   }
 
 
-def _states(faces: Sequence[Followed]) -> dict[str, str]:
-  return {f"frames of face {face.number}": ", ".join(_counts(face)) for face in faces}
+def _of_faces(faces: Sequence[Followed]) -> dict[str, str]:
+  facts = {}
+  for face in faces:
+    facts[f"frames of face {face.number}"] = ", ".join(_counts(face))
+    speaks = speech(face.measure.curves())
+    if speaks.any():
+      facts[f"speech of face {face.number}"] = (
+        f"in {speaks.mean():.0%} of the frames chin or lower lip swing as in speech; there the"
+        " lower face does not count"
+      )
+  return facts
 
 
 def _announce(

@@ -24,7 +24,7 @@ def build(
   """The recipe of `config` for the clips of `split`.
 
   Args:
-    config: resolved.
+    config: resolved; of a stage where there are any.
     split: N clips, K classes.
     arrays: the inputs, [N, ...] each.
     network: the model, for K classes.
@@ -46,6 +46,9 @@ def build(
     average=_average(config, len(split.labels)),
     action_unit_loss=config.training.action_unit_loss,
     mirror_at_test=config.training.mirror_at_test,
+    losses=tuple((str(name), float(factor)) for name, factor in config.training.losses),
+    trained=tuple(config.training.trained),
+    frozen=tuple(config.training.frozen),
   )
 
 

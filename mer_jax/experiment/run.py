@@ -118,7 +118,8 @@ def _train(
   for name, part in {"": config, **{result.name: result.config for result in results}}.items():
     origin = workdir.Origin(fingerprint, training.devices, reached)
     distributed.on_main(workdir.claim, path / name, part, origin)
-  if isinstance(model, trainer.Network) and len(results) == 1:
+  # What an SVM on a layer predicts, the network of a fold alone does not.
+  if isinstance(model, trainer.Network) and len(results) == 1 and not config.svm.layer:
     architecture = trainer.architecture(config, model)
     distributed.on_main(fold_models.write_facts, path, config, split, arrays, architecture)
   emit(reports.announcement(config.to_dict(), split, arrays, training.about, training.devices))

@@ -17,7 +17,16 @@ from mer_jax.experiment import examples, start_options, training_options
 from mer_jax.experiment.selection import options as options_of_selection
 
 # Sections with further fields, the options of what their `name` names, which checks them.
-OPEN_SECTIONS = ("input", "model", "optimizer", "protocol", "drawn")
+OPEN_SECTIONS = ("input", "model", "optimizer", "protocol", "drawn", "stages", "svm")
+# Fields that workdirs of earlier versions lack, with the values that stood for them: at these they
+# decide nothing.
+NEWER = {
+  "training.losses": [["class", 1.0]],
+  "training.trained": [],
+  "training.frozen": [],
+  "training.stages": [],
+  "svm.layer": "",
+}
 # Fields that say where and how, not what: they may differ between a run and its continuation. More
 # values of its variants add runs and change none.
 NOT_IDENTITY = (
@@ -102,11 +111,20 @@ def default() -> config_dict.ConfigDict:
   config.optimizer.clip_norm = 0.0
 
   config.training = training_options.default()
+  # A section for each of config.training.stages, see mer_jax.experiment.stages.
+  config.stages = config_dict.ConfigDict()
   config.drawn = examples.default_drawn()
   config.augment = examples.default_augment()
 
   config.selection = options_of_selection.default()
   config.start = start_options.default()
+
+  # An SVM on a layer of a network; further fields are its options, as cost.
+  config.svm = config_dict.ConfigDict()
+  # Flax name of the layer of the network that an SVM of the same fold reads and predicts by, or
+  # features: what enters its last layer; empty: the network predicts. With config.model.name=svm
+  # the layer of the weights of config.start, features where it is empty.
+  config.svm.layer = ""
 
   # Values of one number that train side by side in one program, as (0.003, 0.01, 0.03).
   config.sweep = config_dict.ConfigDict()
@@ -185,6 +203,7 @@ def check(config: config_dict.ConfigDict) -> None:
   """
   # Here, so that reading a config, or finding a mistyped flag, needs no jax.
   from mer_jax import inputs
+  from mer_jax.experiment import stages, svm_on_layer
 
   _check_fields(config, default(), "")
   for name, least in (
@@ -214,6 +233,8 @@ def check(config: config_dict.ConfigDict) -> None:
   training_options.check(config.training)
   examples.check(config)
   start_options.check(config)
+  stages.check(config)
+  svm_on_layer.check(config)
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
 
@@ -251,6 +272,7 @@ def identity(config: dict[str, Any]) -> dict[str, Any]:
     key: value
     for key, value in flat.items()
     if not any(key == name or key.startswith(name + ".") for name in without)
+    and not (key in NEWER and value == NEWER[key])
   }
 
 

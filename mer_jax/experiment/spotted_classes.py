@@ -11,8 +11,8 @@ from mer_jax.inputs.flow import strain
 from mer_jax.inputs.relative import relative
 from mer_jax.inputs.resize import resized
 from mer_jax.recognizer.model import Model
-from mer_jax.video.crops import SteadyCrops
 from mer_jax.video.curves import flow, without_head
+from mer_jax.video.detectors import Pair
 
 # Native emotions, in lower case, by class of MEGC2019; "others" has none.
 CLASS_OF = {
@@ -42,9 +42,9 @@ class Classifier:
   def __init__(self, model: Model) -> None:
     self._model, self.names = model, model.classes
 
-  def __call__(self, pairs: Sequence[tuple[np.ndarray | None, np.ndarray | None]]) -> list[Classes]:
-    """Classes of pairs (onset, apex) of gray frames, uint8 [H, W] or None."""
-    maps = {n: made for n, pair in enumerate(pairs) if (made := _flow_map(*pair)) is not None}
+  def __call__(self, pairs: Sequence[Pair | None]) -> list[Classes]:
+    """Classes of aligned faces at onset and apex; None: no face was seen."""
+    maps = {n: _flow_map(*pair) for n, pair in enumerate(pairs) if pair is not None}
     classes = [Classes("", ())] * len(pairs)
     if maps:
       image = relative(np.stack(list(maps.values()))[:, None])[:, 0]
@@ -71,13 +71,7 @@ def classifier(name: str) -> Classifier:
   return Classifier(model)
 
 
-def _flow_map(onset: np.ndarray | None, apex: np.ndarray | None) -> np.ndarray | None:
-  """float32 [28, 28, 3], u, v and strain between two frames in the box of the first."""
-  if onset is None or apex is None or onset.shape != apex.shape:
-    return None
-  crops = SteadyCrops(1, follow=False)
-  (before, _), (after, _) = crops.next(onset), crops.next(apex)
-  if before is None or after is None:
-    return None
+def _flow_map(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+  """float32 [28, 28, 3], u, v and strain between two aligned faces."""
   uv = without_head(flow(before, after))
   return resized(np.dstack([uv, strain(uv)])[None].astype(np.float32), _READS[1][0])[0]

@@ -1,5 +1,6 @@
 """A corpus of long videos, spotted and scored: spotting.json and intervals.csv."""
 
+import collections
 import csv
 import dataclasses
 import io
@@ -7,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -21,7 +22,7 @@ from mer_jax.experiment.spotted_classes import Classes
 from mer_jax.inputs.threads import one_thread_in_opencv
 from mer_jax.runtime import atomic
 from mer_jax.runtime.progress import progress
-from mer_jax.video.crops import SteadyCrops
+from mer_jax.video import detectors, usable
 from mer_jax.video.curves import stride_of
 from mer_jax.video.intervals import Interval
 from mer_jax.video.methods import METHODS, Method
@@ -67,19 +68,29 @@ class Corpus(Protocol):
   def synthetic(self) -> bool: ...
 
 
-# From a file to uint8 [H, W], or None where it cannot be read.
-Read = Callable[[pathlib.Path], np.ndarray | None]
+# From a file, and whether in colour, to uint8 [H, W] or [H, W, 3] (BGR); None: unreadable.
+Read = Callable[[pathlib.Path, bool], np.ndarray | None]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Spotted:
-  """Of one video: intervals by index of frame with their classes, and numbers of frames."""
+class _Settings(NamedTuple):
+  """How every video is spotted; `detector` is "landmarks" or "cascade"."""
+
+  method: Method
+  threshold: float
+  detector: str
+  classify: spotted_classes.Classifier
+
+
+class _Spotted(NamedTuple):
+  """Of one video: intervals by index of frame with their classes, and numbers of frames.
+
+  `states` counts the frames that could be read by usable.STATES.
+  """
 
   intervals: list[Interval]
   classes: list[Classes]
   unreadable: int
-  faceless: int
-  measured: int
+  states: collections.Counter[str]
 
 
 def spot_corpus(
@@ -90,6 +101,7 @@ def spot_corpus(
   method: str = "regions",
   threshold: float | None = None,
   model: str = "motion_net_drawn",
+  detector: str = "cascade",
 ) -> dict[str, Any]:
   """Spots every video and leaves the scores and the intervals in a folder.
 
@@ -100,28 +112,32 @@ def spot_corpus(
     method: a key of `METHODS`.
     threshold: the number to turn; None: that of the method.
     model: names the class of every interval, from the flow between onset and apex.
+    detector: of faces, a value of `DETECTORS`.
 
   Returns:
     The content of spotting.json.
 
   Raises:
-    ConfigError: an unknown method or model, or a threshold that is not above 0.
+    ConfigError: an unknown method, model or detector, a threshold that is not above 0, or
+      landmarks are asked for and not installed.
     WorkdirError: the folder cannot be written.
   """
   checks.check_choice("method", method, METHODS)
-  way = METHODS[method]
+  checks.check_choice("detector", detector, detectors.DETECTORS)
+  way, detector = METHODS[method], detectors.chosen(detector)
   threshold = way.threshold if threshold is None else threshold
   checks.check_positive("threshold", threshold)
   classify = spotted_classes.classifier(model)
+  settings = _Settings(way, threshold, detector, classify)
 
   def of_video(video: Video, bar: tqdm) -> _Spotted:
-    return _spotted(video, corpus.fps, read, way, threshold, bar, classify)
+    return _spotted(video, corpus.fps, read, settings, bar)
 
   total = sum(len(video.frames) for video in corpus.videos)
   bar = progress(total, f"spotting {corpus.format}", "frame")
   with one_thread_in_opencv(), bar, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
     spotted = list(pool.map(lambda video: of_video(video, bar), corpus.videos))
-  facts = {"method": method, "threshold": threshold, "model": model}
+  facts = {"method": method, "threshold": threshold, "model": model, "detector": detector}
   summary = facts | _scores(corpus, spotted, classify.names)
   out = pathlib.Path(out).expanduser()
   atomic.write_text(out / INTERVALS, _table(corpus, spotted, classify.names))
@@ -129,27 +145,18 @@ def spot_corpus(
   return summary
 
 
-def _spotted(
-  video: Video,
-  fps: int,
-  read: Read,
-  way: Method,
-  threshold: float,
-  bar: tqdm,
-  classify: spotted_classes.Classifier,
-) -> _Spotted:
-  stride = stride_of(fps)
-  measure, crops = way.measure(fps / stride), SteadyCrops(fps / stride, follow=way.follow)
-  unreadable = faceless = 0
+def _spotted(video: Video, fps: int, read: Read, settings: _Settings, bar: tqdm) -> _Spotted:
+  stride, (way, threshold, detector, classify) = stride_of(fps), settings
+  rate = fps / stride
+  face = detectors.largest_face(detector, rate, lambda: way.measure(rate), follow=way.follow)
+  unreadable = 0
   for index in range(0, len(video.frames), stride):
-    frame = read(video.frames[index])
-    crop, changed = (None, False) if frame is None else crops.next(frame)
+    frame = read(video.frames[index], face.colour)
     unreadable += frame is None
-    faceless += frame is not None and crop is None
-    if changed:
-      measure.new_window()
-    measure.add(crop, index / fps)
+    face.add(frame)
     bar.update(min(stride, len(video.frames) - index))
+  measured = way.spot(face.curves(), threshold)
+  pairs = [_pair(video, read, face, interval, stride) for interval in measured]
   last = len(video.frames) - 1
   intervals = [
     dataclasses.replace(
@@ -158,10 +165,22 @@ def _spotted(
       apex=interval.apex * stride,
       offset=min(interval.offset * stride + stride - 1, last),
     )
-    for interval in way.spot(measure.curves(), threshold)
+    for interval in measured
   ]
-  pairs = [(read(video.frames[i.onset]), read(video.frames[i.apex])) for i in intervals]
-  return _Spotted(intervals, classify(pairs), unreadable, faceless, len(range(0, last + 1, stride)))
+  states = collections.Counter(usable.STATES[state] for state in face.states)
+  states[usable.STATES[usable.NO_FACE]] -= unreadable
+  return _Spotted(intervals, classify(pairs), unreadable, states)
+
+
+def _pair(
+  video: Video, read: Read, face: detectors.LargestFace, interval: Interval, stride: int
+) -> detectors.Pair | None:
+  """The aligned faces at onset and apex, which are indices of measured frames."""
+  at = interval.onset, interval.apex
+  onset, apex = (read(video.frames[t * stride], face.colour) for t in at)
+  if onset is None or apex is None or onset.shape != apex.shape:
+    return None
+  return face.pair(onset, apex, interval.onset)
 
 
 def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> dict[str, Any]:
@@ -173,6 +192,9 @@ def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> 
   classes = [name for name in names if name in coded_labels]
   analysis = scoring.analysis(scoring.match(coded, predicted), classes)
   public = scoring.counts_of_public_scorer(coded, predicted)
+  states = sum((part.states for part in spotted), collections.Counter())
+  unreadable = sum(part.unreadable for part in spotted)
+  measured = sum(states.pop(usable.STATES[state], 0) for state in usable.MEASURED)
   without = "no micro-expression with one of the model's classes was spotted"
   return {
     "corpus": corpus.format,
@@ -193,9 +215,9 @@ def _scores(corpus: Corpus, spotted: list[_Spotted], names: tuple[str, ...]) -> 
       for kind, count in counts.items()
     },
     "as_the_public_scorer_counts": dataclasses.asdict(public) | {"f1": public.f1},
-    "frames_measured": sum(part.measured for part in spotted),
-    "frames_unreadable": sum(part.unreadable for part in spotted),
-    "frames_without_face": sum(part.faceless for part in spotted),
+    "frames_measured": measured,
+    "frames_unreadable": unreadable,
+    "frames_not_measured": {state: count for state, count in states.items() if count},
     "remarks": list(corpus.remarks),
   }
 

@@ -19,6 +19,7 @@ from mer_jax.recognizer import folder
 from mer_jax.recognizer.provenance import Drawn, Subject
 from mer_jax.recognizer.weights import shapes_of
 from mer_jax.svm import features as rows_of
+from mer_jax.training.features import LAST
 
 _NAMED = 5  # names of a list that a message gives
 Shapes = Mapping[str, tuple[int, ...]]
@@ -147,8 +148,9 @@ def features(
   """What an SVM reads of the N clips by the weights of each of S_w seeds; None without weights.
 
   Returns:
-    float64 [N, D] for each seed of the model: what enters its last layer and, with
-    config.start.join_input, behind that the input; and a line for the announcement.
+    float64 [N, D] for each seed of the model: what its layer config.svm.layer computes, or what
+    enters its last layer, and with config.start.join_input behind that the input; and a line for
+    the announcement.
 
   Raises:
     ConfigError: the model does not offer its features.
@@ -156,8 +158,8 @@ def features(
   """
   if not config.start.weights:
     return None
-  model = recognizer.load(config.start.weights)
-  parts = [rows_of.flat(part) for part in model.features(arrays)]
+  model, layer = recognizer.load(config.start.weights), config.svm.layer or LAST
+  parts = [rows_of.flat(part) for part in model.features(arrays, layer)]
   what = f"{parts[0].shape[1]} features of {_identified(config, model)}"
   if config.start.join_input:
     given = [rows_of.flat(arrays[name]) for name in arrays if name != "mask"]

@@ -50,6 +50,11 @@ def check(config: config_dict.ConfigDict) -> None:
       f"config.training.epochs is 0, so config.selection.name={config.selection.name} has nothing"
       " to select from. Use last."
     )
+  if epochs == 0 and config.training.stages:
+    raise ConfigError(
+      "config.training.epochs is 0, which evaluates weights as they are, but config.training.stages"
+      f" names {config.training.stages}. Leave one of them out."
+    )
   known = default()
   given = [name for name in known if name != "weights" and start[name] != known[name]]
   if given and not start.weights:

@@ -5,7 +5,7 @@ Either is built from a config and predicts each clip by the fold that holds the 
 
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from ml_collections import config_dict
 
 from mer_jax import inputs, models, protocols, svm, targets, training
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import machine, recipes, settings, start, sweep
+from mer_jax.experiment import machine, recipes, settings, stages, start, svm_on_layer, sweep
 from mer_jax.experiment.machine import SVM, Svm
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
@@ -70,7 +70,8 @@ def build_model(config: config_dict.ConfigDict, num_classes: int) -> nn.Module |
 
   Before anything is computed: a wrong name must not cost an hour of optical flow.
   """
-  recipes.optimizer(config)
+  for stage in stages.of(config):
+    recipes.optimizer(stage.config)
   if config.model.name == SVM:
     return machine.build(config)
   given = settings.options(config.model)
@@ -120,15 +121,20 @@ def build_program(
   if isinstance(network, Svm):
     raise ConfigError("An SVM is no program of steps; trainer.build makes a trainer of it.")
   check_input(config, network, arrays)
-  hyper = sweep.hyper(sweep.settings_of(config))
+  varied = sweep.settings_of(config)
   if config.selection.name == options.INNER and folds is None:
-    hyper = {name: values[:1] for name, values in hyper.items()}
+    varied = varied[:1]
   folds = folds or training.Folds(split.fold_names, split.held_out)
-  recipe = recipes.build(config, split, arrays, network)
-  layout = _layout(config, recipe, arrays, split, hyper, len(folds.names))
+  by_stage = [
+    (recipe, stages.hyper(varied, place))
+    for place, recipe in enumerate(_recipes(config, split, arrays, network))
+  ]
+  layout = _layout(config, by_stage, arrays, split, len(folds.names))
+  *earlier, (recipe, hyper) = by_stage
   program = training.build(recipe, layout, seeds(config), folds, arrays, split.labels, hyper)
   begins = start.of(config, split.class_names, network, arrays)
-  return program._replace(start=begins.weights) if begins else program
+  program = program._replace(start=begins.weights) if begins else program
+  return training.preceded(program, earlier)
 
 
 def seeds(config: config_dict.ConfigDict) -> list[int]:
@@ -169,29 +175,53 @@ def roots(
     optimizers.Schedule,
     seeds,
     recipes.build,
+    training.preceded,
+    stages.of,
+    _recipes,
     _layout,
   ]
   selected = [selection.train, inner_folds.deal] if epochs_selected else []
   begins = [start.of] if config.start.weights else []
+  begins += [svm_on_layer.by_setting] if config.svm.layer else []
   return [*of_clips, type(model), *engine, *selected, *begins]
+
+
+def _recipes(
+  config: config_dict.ConfigDict,
+  split: Split,
+  arrays: dict[str, np.ndarray],
+  network: nn.Module,
+) -> list[training.Recipe]:
+  """The recipe of each stage; of a training without stages its only one."""
+  built = [recipes.build(stage.config, split, arrays, network) for stage in stages.of(config)]
+  last = built[-1]
+  if last.average and len(built) > 1:  # whose steps count from the first stage on
+    begin = stages.ends(config)[-2][1] * last.steps_per_epoch(len(split.labels))
+    mean = last.average._replace(first_step=last.average.first_step + begin)
+    built[-1] = last._replace(average=mean)
+  return built
 
 
 def _layout(
   config: config_dict.ConfigDict,
-  recipe: training.Recipe,
+  by_stage: Sequence[tuple[training.Recipe, Mapping[str, list[float]]]],
   arrays: dict[str, np.ndarray],
   split: Split,
-  hyper: Mapping[str, list[float]],
   folds: int,
 ) -> training.Layout:
-  block = config.training.fold_block
+  block, settings_of_folds = config.training.fold_block, by_stage[0][1]["learning_rate"]
+  footprint = None
+  if not block:  # half a second of tracing, which a block that was set by hand makes needless
+    needed = [
+      training.estimate(recipe, arrays, split.labels, list(hyper)) for recipe, hyper in by_stage
+    ]
+    footprint = training.Footprint(*map(max, zip(*needed, strict=True)))
   return training.arrange(
-    len(hyper["learning_rate"]) * folds,
+    len(settings_of_folds) * folds,
     block,
     config.devices,
     seeds=config.seeds,
-    # Half a second of tracing, which a block that was set by hand makes needless.
-    footprint=None if block else training.estimate(recipe, arrays, split.labels, list(hyper)),
+    footprint=footprint,
   )
 
 
@@ -213,6 +243,8 @@ def _network(
       folds, partial(build_program, config, split, arrays, model, folds.folds)
     )
   program = build_program(config, split, arrays, model)
+  if config.svm.layer:
+    training.check_layer(program.recipe, arrays, config.svm.layer)
 
   def train(path: pathlib.Path) -> list[np.ndarray]:
     return selection.train(config, split, seeds(config), program, inner, path)
@@ -229,17 +261,16 @@ def about(
   program: training.Program,
 ) -> dict[str, str]:
   """Lines of the announcement by their names: the model, what it starts from, how it trains."""
-  train_options, optimizer = config.training, config.optimizer
   begins = start.of(config, split.class_names, model, arrays)
   return {
     "model": f"{config.model.name}, {_parameters(program):,} parameters",
     **({"start": begins.about} if begins else {}),
     "training": (
-      f"{train_options.epochs} epochs, batches of {train_options.batch_size}, {optimizer.name}"
-      f" {optimizer.learning_rate:g}"
-      if train_options.epochs
+      stages.about(config)
+      if config.training.epochs
       else "none: the weights are evaluated as they are"
     ),
+    **svm_on_layer.about(config),
     **options.about(config.selection, len(sweep.settings_of(config))),
   }
 

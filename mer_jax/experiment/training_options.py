@@ -1,9 +1,11 @@
 """config.training: its fields and their checks."""
 
 import math
+from typing import Any
 
 from ml_collections import config_dict
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError, unknown
 
 
@@ -26,6 +28,14 @@ def default() -> config_dict.ConfigDict:
   training.label_smoothing = 0.0
   # Factor of the loss on the action units of drawn examples, for models with logits for them.
   training.action_unit_loss = 0.0
+  # What is minimised: pairs of a loss in mer_jax.training.losses and its factor.
+  training.losses = (("class", 1.0),)
+  # Prefixes of the flax names of the parameters that are trained, as ("lstm",); empty: all.
+  training.trained = ()
+  # Of those that are not, though a prefix above fits.
+  training.frozen = ()
+  # Names of stages that train one after another, each a section of config.stages; empty: no stages.
+  training.stages = ()
   # Which mean of the parameters over the steps predicts: none (the last do), ema or swa.
   training.average = "none"
   # Of ema: what a further step leaves of the mean.
@@ -63,6 +73,12 @@ def check(training: config_dict.ConfigDict) -> None:
       raise ConfigError(
         f"config.training.{name} is {training[name]}; it must be >= {least} and finite."
       )
+  _check_losses(training.losses)
+  for field in ("trained", "frozen"):
+    if not all(isinstance(prefix, str) and prefix for prefix in training[field]):
+      raise ConfigError(
+        f"config.training.{field} is {training[field]!r}; it holds prefixes of names, as ('lstm',)."
+      )
   for name in ("label_smoothing", "average_decay", "average_from"):
     if not 0 <= training[name] < 1:
       raise ConfigError(
@@ -76,3 +92,23 @@ def check(training: config_dict.ConfigDict) -> None:
   ):
     if training[name] not in allowed:
       raise ConfigError(unknown(f"config.training.{name}", training[name], allowed))
+
+
+def _check_losses(given: Any) -> None:
+  from mer_jax.training import losses
+
+  for pair in given:
+    name, factor = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (pair, None)
+    if factor is None or not _is_factor(factor):
+      raise ConfigError(
+        f"config.training.losses is {given!r}; it holds pairs of a loss and a finite factor above"
+        " 0, as (('class', 1.0),)."
+      )
+    checks.check_choice("config.training.losses", name, tuple(losses.LOSSES))
+  names = [name for name, _ in given]
+  if not names or len(set(names)) < len(names):
+    raise ConfigError(f"config.training.losses is {given!r}; name at least one loss, each once.")
+
+
+def _is_factor(value: Any) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf

@@ -7,6 +7,7 @@ import numpy as np
 
 from mer_jax import recognizer
 from mer_jax.clips import Clips, concatenate
+from mer_jax.errors import DataError
 from mer_jax.report.timeline import Mark
 from mer_jax.video import align, usable
 from mer_jax.video.decode import Frame, Video
@@ -23,6 +24,9 @@ def named(
   """What `model` makes of each interval, in their order.
 
   The video is read again for their frames; memory holds a group of them.
+
+  Raises:
+    DataError: the file gives fewer frames than when the intervals were spotted.
   """
   if not spotted:
     return []
@@ -35,7 +39,23 @@ def named(
       spread = predicted.spread[row] if model.seeds > 1 else None
       numbers = predicted.probabilities[row], spread
       marks[n] = _mark(spotted[n], crops, sources, video.fps, model.classes, *numbers)
+  if len(marks) < len(spotted):
+    raise DataError(
+      f"{video.path} gave {video.counts['decoded']} frames when it was read again, fewer than"
+      " before. Does something write to it? Copy the video and start again."
+    )
   return [marks[n] for n in sorted(marks)]
+
+
+def repetitions(marks: Sequence[Mark]) -> list[str]:
+  """For the reader: how many frames of intervals stand in for those that the file lacks."""
+  of_intervals = [mark.repeated for mark in marks if mark.repeated]
+  if not of_intervals:
+    return []
+  return [
+    f"{sum(of_intervals)} frames within {len(of_intervals)} of {len(marks)} intervals repeat the"
+    " frame before, because the file has none at their time."
+  ]
 
 
 _Crops = tuple[int, np.ndarray, list[int]]
@@ -64,12 +84,13 @@ def _mark(
     interval=interval,
     seconds=tuple(t / fps for t in (interval.onset, interval.apex, interval.offset)),
     frames=tuple(sources[t] for t in (0, at, -1)),
-    onset_crop=crops[0],
-    apex_crop=crops[at],
+    onset_crop=crops[0].copy(),  # a view would keep all crops of the interval
+    apex_crop=crops[at].copy(),
     classes=classes,
     probabilities=probabilities,
     spread=spread,
     blinking=blinks > 0,
+    repeated=len(sources) - len(set(sources)),
   )
 
 

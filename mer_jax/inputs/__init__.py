@@ -18,6 +18,7 @@ from mer_jax.inputs.bi_woof import bi_woof
 from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
 from mer_jax.inputs.counterpart import counterpart
 from mer_jax.inputs.declaration import Declaration, declaration, declares
+from mer_jax.inputs.expression_states import expression_states
 from mer_jax.inputs.flow import flow
 from mer_jax.inputs.flow_maps import flow_maps
 from mer_jax.inputs.flow_sequence import flow_sequence
@@ -27,16 +28,23 @@ from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.pooled_flow import apex_and_pooled_flow, pooled_flow
 from mer_jax.inputs.spotting import APEXES, spot_apexes
+from mer_jax.inputs.temporal_sampling_deformation import (
+  apex_flow_and_frames,
+  temporal_sampling_deformation,
+)
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
   "onset_difference": onset_difference,
+  "expression_states": expression_states,
   "flow": flow,
   "flow_sequence": flow_sequence,
   "flow_maps": flow_maps,
   "apex_frame": apex_frame,
   "pooled_flow": pooled_flow,
   "apex_and_pooled_flow": apex_and_pooled_flow,
+  "temporal_sampling_deformation": temporal_sampling_deformation,
+  "apex_flow_and_frames": apex_flow_and_frames,
   "hoof": hoof,
   "bi_woof": bi_woof,
   "lbp_top": lbp_top,

@@ -37,3 +37,11 @@ def even_times(length: int, num_frames: int) -> np.ndarray:
   A single time is that of the first frame.
   """
   return np.linspace(0, length - 1, num_frames)
+
+
+def interpolated(frames: np.ndarray, times: np.ndarray) -> np.ndarray:
+  """float32 [T, H, W, C]: `frames` [T', H, W, C] at `times` (float [T] in 0..T' - 1), linearly."""
+  before = np.floor(times).astype(np.int64)
+  after = np.minimum(before + 1, len(frames) - 1)
+  share = (times - before).astype(np.float32)[:, None, None, None]
+  return (1 - share) * frames[before] + share * frames[after]

@@ -12,7 +12,7 @@ from mer_jax import checks, errors
 from mer_jax.clips import FLOW_MAPS, GRAY, Clips
 from mer_jax.inputs import tim
 from mer_jax.inputs.declaration import declares
-from mer_jax.inputs.lengths import check_length, even_times, kept_window, place
+from mer_jax.inputs.lengths import check_length, even_times, interpolated, kept_window, place
 from mer_jax.inputs.relative import NORMALISATIONS, relative
 from mer_jax.inputs.resize import resized
 
@@ -85,11 +85,7 @@ def padded_frames(
 
 def linear(frames: np.ndarray, num_frames: int) -> np.ndarray:
   """float32 [num_frames, H, W, C]: linear interpolation of [T, H, W, C] at even times."""
-  times = even_times(len(frames), num_frames)
-  before = np.floor(times).astype(np.int64)
-  after = np.minimum(before + 1, len(frames) - 1)
-  share = (times - before).astype(np.float32)[:, None, None, None]
-  return (1 - share) * frames[before] + share * frames[after]
+  return interpolated(frames, even_times(len(frames), num_frames))
 
 
 RESAMPLERS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {

@@ -12,8 +12,10 @@ from mer_jax import checks, inputs
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models.atnet import Atnet
 from mer_jax.models.causalnet import Causalnet
+from mer_jax.models.dtscnn import Dtscnn
 from mer_jax.models.dual_inception import DualInception
 from mer_jax.models.htnet import Htnet
+from mer_jax.models.larnet import Larnet
 from mer_jax.models.micro_attention import MicroAttention
 from mer_jax.models.motion_net import MotionNet
 from mer_jax.models.off_apexnet import OffApexnet
@@ -22,7 +24,9 @@ from mer_jax.models.pairwise_bilstm import PairwiseBilstm
 from mer_jax.models.parallel_cnn_lstm import ParallelCnnLstm
 from mer_jax.models.rcn import Rcn
 from mer_jax.models.sssnet import Sssnet
+from mer_jax.models.state_cnn_lstm import StateCnnLstm
 from mer_jax.models.ststnet import Ststnet
+from mer_jax.models.tsnn import Tsnn
 
 MODELS: dict[str, type[nn.Module]] = {
   "parallel_cnn_lstm": ParallelCnnLstm,
@@ -38,6 +42,10 @@ MODELS: dict[str, type[nn.Module]] = {
   "htnet": Htnet,
   "causalnet": Causalnet,
   "pairwise_bilstm": PairwiseBilstm,
+  "state_cnn_lstm": StateCnnLstm,
+  "dtscnn": Dtscnn,
+  "larnet": Larnet,
+  "tsnn": Tsnn,
 }
 
 

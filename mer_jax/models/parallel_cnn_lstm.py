@@ -15,6 +15,7 @@ import numpy as np
 
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models import layers
+from mer_jax.models.layers import multi_layer_fusion
 
 CNN_BRANCHES = ("stack", "stack_wrong_axis", "td_mean", "td_gap", "conv3d")
 BRANCHES = ("both", "cnn", "lstm", "sequential")
@@ -45,6 +46,8 @@ class ParallelCnnLstm(nn.Module):
       CNN's features of each frame.
     fusion: "concat" (the paper's); "sum"; "gated", a learned convex mix; "late", the mean of two
       separate logits.
+    layer_fusion: "none" (the paper names none); "sum" or "concat": the CNN branch gives on what all
+      of its convolutions see, fused as in `layers.MultiLayerFusion`; not with "conv3d".
     norm: "none" (the paper names none); "batch"; "group".
     mask_padding: let the LSTM and the averages over time pass over padded frames. The paper pads
       with zeros and names no mask, hence False.
@@ -61,6 +64,7 @@ class ParallelCnnLstm(nn.Module):
   dropout: float = 0.5
   branch: str = "both"
   fusion: str = "concat"
+  layer_fusion: str = "none"
   norm: str = "none"
   mask_padding: bool = False
   convolution: str = "auto"
@@ -102,9 +106,15 @@ class ParallelCnnLstm(nn.Module):
       ("fusion", FUSIONS),
       ("lstm_input", LSTM_INPUTS),
       ("norm", NORMS),
+      ("layer_fusion", multi_layer_fusion.FUSIONS),
     ):
       if getattr(self, field) not in allowed:
         raise ConfigError(unknown(f"model.{field}", getattr(self, field), allowed))
+    if self.layer_fusion != "none" and self.cnn_branch == "conv3d":
+      raise ConfigError(
+        f"model.layer_fusion {self.layer_fusion!r} fuses maps of images, not of model.cnn_branch"
+        " 'conv3d'. Choose another branch, or layer_fusion 'none'."
+      )
 
   def _cnn(self, frames, mask, weights, train):
     b, t, h, w, c = frames.shape
@@ -141,18 +151,25 @@ class ParallelCnnLstm(nn.Module):
     return x.reshape(b, t, *x.shape[1:])
 
   def _convolutions(self, x, weights, train, channels):
+    maps = []
+    for i, features in enumerate(channels, 1):
+      x = self._convolution(x, weights, train, features, i)
+      maps.append(x)
+    if self.layer_fusion == "none":
+      return x
+    fusion = layers.MultiLayerFusion(self.layer_fusion, convolution=self.convolution, name="fusion")
+    return fusion(maps)[:, None, None]
+
+  def _convolution(self, x, weights, train, features, i):
     dims = x.ndim - 2
-    for i, features in enumerate(channels):
-      if self.norm == "none":
-        x = layers.ConvPoolRelu(features, (3,) * dims, 2, self.convolution, name=f"conv{i + 1}")(x)
-        continue
-      x = layers.conv(features, (3,) * dims, f"conv{i + 1}", self.convolution)(x)
-      if self.norm == "batch":
-        x = layers.BatchNorm(features, name=f"norm{i + 1}")(x, weights, train=train)
-      else:
-        x = nn.GroupNorm(num_groups=None, group_size=features // 4 or 1, name=f"norm{i + 1}")(x)
-      x = layers.max_pool(nn.relu(x), (2,) * dims)
-    return x
+    if self.norm == "none":
+      return layers.ConvPoolRelu(features, (3,) * dims, 2, self.convolution, name=f"conv{i}")(x)
+    x = layers.conv(features, (3,) * dims, f"conv{i}", self.convolution)(x)
+    if self.norm == "batch":
+      x = layers.BatchNorm(features, name=f"norm{i}")(x, weights, train=train)
+    else:
+      x = nn.GroupNorm(num_groups=None, group_size=features // 4 or 1, name=f"norm{i}")(x)
+    return layers.max_pool(nn.relu(x), (2,) * dims)
 
   def _fuse(self, parts, train):
     if len(parts) == 1:

@@ -9,8 +9,9 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from mer_jax import checks
 from mer_jax.models import layers
-from mer_jax.models.layers import pytorch
+from mer_jax.models.layers import multi_layer_fusion, pytorch
 from mer_jax.models.layers.sizes import check_image
 
 
@@ -26,6 +27,8 @@ class Sssnet(nn.Module):
     pools: window and stride of the two poolings.
     features: width of the fully connected layer.
     dropout: rate of channels, and of features before the logits.
+    layer_fusion: "none", as published; "sum" or "concat": the fully connected layer reads the maps
+      of both convolutions, fused as in `layers.MultiLayerFusion`.
     convolution: how convolutions are computed, one of layers.convolution.IMPLEMENTATIONS.
   """
 
@@ -34,6 +37,7 @@ class Sssnet(nn.Module):
   pools: tuple[int, int] = (3, 2)
   features: int = 256
   dropout: float = 0.5
+  layer_fusion: str = "none"
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
@@ -45,9 +49,10 @@ class Sssnet(nn.Module):
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
 
     Raises:
-      ConfigError: an image of which the convolutions leave nothing.
+      ConfigError: no such fusion, or an image of which the convolutions leave nothing.
     """
-    x = inputs["image"]
+    checks.check_choice("config.model.layer_fusion", self.layer_fusion, multi_layer_fusion.FUSIONS)
+    x, maps = inputs["image"], []
     check_image(x, 5 + 3 * self.pools[0] - 1)
     for i, (channels, window, pool) in enumerate(
       zip(self.channels, (5, 3), self.pools, strict=True), 1
@@ -56,6 +61,12 @@ class Sssnet(nn.Module):
       x = layers.max_pool(nn.relu(x), (pool, pool))
       x = pytorch.norm(x, weights, f"norm{i}", train=train)
       x = layers.Dropout(self.dropout, by_channel=True)(x, train=train)
+      maps.append(x)
+    if self.layer_fusion != "none":
+      fusion = layers.MultiLayerFusion(
+        self.layer_fusion, convolution=self.convolution, name="fusion"
+      )
+      x = fusion(maps)
     x = nn.relu(pytorch.dense(x.reshape(len(x), -1), self.features, "hidden"))
     self.sow("features", "features", x)
     x = layers.Dropout(self.dropout)(x, train=train)

@@ -15,13 +15,12 @@ from mer_jax.recognizer.model import Model
 from mer_jax.recognizer.weights import nested, shapes_of
 from mer_jax.runtime import xla_guard
 from mer_jax.training import Recipe, optimizers
-from mer_jax.training.fold import NEVER, FoldState, predict
+from mer_jax.training.features import of_layer
+from mer_jax.training.fold import NEVER, FoldState, predict, variables_of
 
 # Clips in one call of a program. Always as many, the last batch filled up, so that a clip passes
 # through the same operations whatever stands beside it; few, so that one alone is quick.
 BATCH = 4
-# The collection, and the name in it, under which a model offers what enters its last layer.
-FEATURES = "features"
 
 
 def probabilities(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -31,11 +30,11 @@ def probabilities(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
   return _by_batch(model, arrays, _predicting(_recipe(model)))
 
 
-def features(model: Model, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def features(model: Model, arrays: Mapping[str, np.ndarray], layer: str) -> np.ndarray:
   """float32 [S, N, D], see Model.features."""
   if is_vector_machine(model):
     raise ConfigError("An SVM has no layers; the features that it reads are its input.")
-  return _by_batch(model, arrays, _featuring(_recipe(model), model.model["name"]))
+  return _by_batch(model, arrays, _featuring(_recipe(model), layer))
 
 
 def program_of(model: Model) -> Callable[[Mapping[str, jax.Array]], jax.Array]:
@@ -121,18 +120,9 @@ def _predicting(recipe: Recipe):
 
 
 @functools.cache
-def _featuring(recipe: Recipe, name: str):
+def _featuring(recipe: Recipe, layer: str):
   def of_seed(state: FoldState, inputs):
-    variables = {"params": state.params, "batch_stats": state.batch_stats}
-    ones = jnp.ones(BATCH)
-    _, kept = recipe.model.apply(variables, inputs, ones, train=False, mutable=[FEATURES])
-    if FEATURES not in kept:
-      raise ConfigError(
-        f"The model {name} does not offer what enters its last layer. A model does so by"
-        f' self.sow("{FEATURES}", "{FEATURES}", x) before that layer.'
-      )
-    parts = [part.reshape(BATCH, -1) for part in kept[FEATURES][FEATURES]]
-    return jnp.concatenate(parts, axis=-1).astype(jnp.float32)
+    return of_layer(recipe.model, variables_of(recipe, state), inputs, layer)
 
   return xla_guard.jit(
     lambda states, inputs: jax.lax.map(lambda state: of_seed(state, inputs), states)

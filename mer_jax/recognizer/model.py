@@ -132,22 +132,23 @@ class Model:
 
     return engine.probabilities(self, arrays)
 
-  def features(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What enters the last layer, by every seed, of the clips as they are (no mirror image).
+  def features(self, arrays: Mapping[str, np.ndarray], layer: str = "features") -> np.ndarray:
+    """What a layer computes, by every seed, of the clips as they are (no mirror image).
 
     Args:
       arrays: [N, ...] each, what its input gives of N clips.
+      layer: the flax name of a module whose output it is; "features": what enters the last layer.
 
     Returns:
       float32 [S, N, D].
 
     Raises:
-      ConfigError: the architecture does not offer it.
+      ConfigError: the architecture does not have such a layer.
       DataError: as `probabilities`.
     """
     from mer_jax.recognizer import engine
 
-    return engine.features(self, arrays)
+    return engine.features(self, arrays, layer)
 
 
 def save(model: Model, where: str | os.PathLike[str], dtype: str = "float32") -> None:

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Sequence
 from typing import Any
 
-from mer_jax.report import grid_figure, ranges, score_table
+from mer_jax.report import grid_figure, grid_sizes, ranges, score_table
 from mer_jax.report.grid_columns import Column, columns
 from mer_jax.report.grid_latex import tabular
 from mer_jax.report.grid_results import Result, as_csv, record
@@ -232,6 +232,7 @@ class Results:
       majority=[self._majority(dataset)[1:] for dataset in self._datasets],
       gaps=self.gaps(),
       level=self._level(),
+      sizes=grid_sizes.lines(self._results, {s: self._label(s) for s in self._systems}, DATASETS),
       picture=picture,
     )
 

@@ -10,6 +10,20 @@ from mer_jax.report import score_table
 from mer_jax.report.published import Number
 
 
+class Size(NamedTuple):
+  """How large a system is.
+
+  Attributes:
+    reads: its input with the arrays of a clip: "apex_frame: image 64 × 64 × 1".
+    parameters: of a network.
+    multiply_adds: of a network, forwards and for a clip; None where they are not known.
+  """
+
+  reads: str
+  parameters: int | None
+  multiply_adds: int | None
+
+
 class Result(NamedTuple):
   """A system on a corpus.
 
@@ -27,6 +41,7 @@ class Result(NamedTuple):
   seconds: float | None
   reason: str = ""
   leaky: dict[str, Any] | None = None
+  size: Size | None = None
 
 
 def record(
@@ -71,6 +86,7 @@ def record(
     f"published_{score}": printed.value if printed else None,
     "published_clips": printed.clips if printed else None,
     "published_correct": printed.correct if printed else None,
+    **(result.size or Size("", None, None))._asdict(),
     "seconds": result.seconds,
     "folder": result.folder.relative_to(grid).as_posix(),
     "gap": result.reason or (score_table.gap(summary) if summary else None) or "",

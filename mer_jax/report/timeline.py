@@ -39,6 +39,7 @@ class Mark(NamedTuple):
     probabilities: float [K].
     spread: float [K], standard deviation over the seeds; None: there is one seed.
     blinking: whether the eyes close within.
+    repeated: frames within that repeat the one before, because the file has none at their time.
   """
 
   face: int
@@ -51,6 +52,7 @@ class Mark(NamedTuple):
   probabilities: np.ndarray
   spread: np.ndarray | None
   blinking: bool
+  repeated: int
 
   @property
   def prediction(self) -> str:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.errors import ConfigError, DataError
+from mer_jax.errors import ConfigError, DataError, unknown
 from mer_jax.svm import features as rows_of
 from mer_jax.svm import libsvm, linear
 from mer_jax.svm.balance import BALANCES, copies
@@ -155,6 +155,18 @@ def checked_options(machine: Machine) -> tuple[libsvm.Kernel, float]:
   checks.check_at_least("seed", machine.seed, 0)
   gamma, coef0 = _gamma(machine.gamma), _finite("coef0", machine.coef0)
   return libsvm.Kernel(machine.kernel, gamma, machine.degree, coef0), cost_of(machine)
+
+
+def check_options(options: Mapping[str, Any], what: str) -> None:
+  """Raises ConfigError, which begins with `what`, unless `options` are options of a `Machine`.
+
+  The seed is no option: runs set it.
+  """
+  known = [name for name in Machine._fields if name != "seed"]
+  for name in options:
+    if name not in known:
+      raise ConfigError(f"{what}: {unknown('field', name, known)}")
+  checked_options(Machine(**options))
 
 
 def cost_of(machine: Machine) -> float:

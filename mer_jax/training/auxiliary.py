@@ -12,9 +12,10 @@ import optax
 
 from mer_jax.errors import ConfigError
 from mer_jax.training.batch import Batch
+from mer_jax.training.losses import COLLECTION
 from mer_jax.training.recipe import Recipe
 
-COLLECTION, NAME = "auxiliary", "action_units"
+NAME = "action_units"
 
 
 def loss(changed: Mapping[str, Any], batch: Batch, weights: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ last checkpoint that was finished; digests of its files tell when the disk gives
 else. A checkpoint is synchronised before an older one goes, so that a power loss finds one too.
 """
 
+import bisect
 import contextlib
 import dataclasses
 import hashlib
@@ -15,7 +16,8 @@ import pathlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import jax
 import numpy as np
@@ -25,6 +27,9 @@ from mer_jax.errors import DataError
 from mer_jax.runtime import atomic, distributed
 from mer_jax.training.fold import FoldState
 from mer_jax.training.layout import Layout
+
+# A stage of a training: the epoch at which it begins, and its first state after one of the last.
+Later = tuple[int, Callable[[FoldState], FoldState]]
 
 _ITEM = "state"
 _DIGESTS = "digests.json"
@@ -126,7 +131,9 @@ class Checkpoints:
     with _writing(self._directory):
       self._manager.wait_until_finished()
 
-  def restore(self, init: Callable[[], FoldState], layout: Layout) -> tuple[int, FoldState]:
+  def restore(
+    self, init: Callable[[], FoldState], layout: Layout, later: Sequence[Later] = ()
+  ) -> tuple[int, FoldState]:
     """The newest state that can be read, on the devices of `layout`, and the epochs it has seen.
 
     A checkpoint that cannot be read is set aside as `unreadable-<epoch>` with a line on standard
@@ -135,18 +142,26 @@ class Checkpoints:
     Args:
       init: makes a first state; gives the shapes, and the dummy folds their values.
       layout: where the folds go, not necessarily where they were.
+      later: of stages after the first, the epoch at which each begins and what makes its first
+        state; a state saved at that epoch is still of the stage before.
 
     Raises:
       WorkdirError: an unreadable checkpoint cannot be set aside.
     """
-    start = init()
-    first = _leaves(start)
-    newest = self._newest(first, layout) if distributed.is_main() else None
+    starts, begins = [init()], [epoch for epoch, _ in later]
+    for _, enter in later:
+      starts.append(enter(starts[-1]))
+    firsts = [_leaves(start) for start in starts]
+    of_stage = partial(bisect.bisect_left, begins)
+    newest = None
+    if distributed.is_main():
+      newest = self._newest(lambda epoch: firsts[of_stage(epoch)], layout)
     saved = dict(distributed.broadcast(newest))
     epoch = int(saved.pop(_EPOCH))
     if not epoch:
-      return 0, start
-    leaves, structure = jax.tree.flatten(start)
+      return 0, starts[0]
+    first = firsts[of_stage(epoch)]
+    leaves, structure = jax.tree.flatten(starts[of_stage(epoch)])
     # On the shardings of a first state, which jit spells in its own way: others would compile anew.
     placed = [
       _place(saved[name], first[name], layout.folds, leaf.sharding)
@@ -169,13 +184,15 @@ class Checkpoints:
     for epoch in sorted(self._manager.all_steps())[: -self._keep]:
       self._manager.delete(epoch)
 
-  def _newest(self, first: dict[str, np.ndarray], layout: Layout) -> dict[str, np.ndarray]:
+  def _newest(
+    self, first: Callable[[int], dict[str, np.ndarray]], layout: Layout
+  ) -> dict[str, np.ndarray]:
     """The arrays of the newest state that can be read, and its epoch; epoch 0 alone without any."""
     epochs = sorted(int(p.name) for p in self._directory.iterdir() if p.name.isdecimal())
     while epochs:
       epoch = epochs.pop()
       try:
-        return {**self._read(epoch, first, layout), _EPOCH: np.array(epoch)}
+        return {**self._read(epoch, first(epoch), layout), _EPOCH: np.array(epoch)}
       except MemoryError:
         raise
       except Exception as error:  # damage surfaces as whatever the library happens to trip over

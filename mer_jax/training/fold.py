@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from mer_jax.training import augment, auxiliary, average, start
+from mer_jax.training import augment, auxiliary, average, losses, start, subtrees
 from mer_jax.training.batch import Batch, own_batch, weights_of
 from mer_jax.training.recipe import DROPOUT, INIT, Data, Fold, Recipe, purpose_key
 
@@ -71,11 +71,16 @@ def init(
     purpose_key(seed_key, INIT, fold.identity), example, jnp.ones(1), train=False
   )
   variables = start.replaced(variables, weights)
-  params, batch_stats = variables["params"], variables.get("batch_stats", {})
+  return beginning(recipe, fold, variables["params"], variables.get("batch_stats", {}))
+
+
+def beginning(recipe: Recipe, fold: Fold, params: Any, batch_stats: Any) -> FoldState:
+  """The state of a fold that begins to train with these parameters and statistics."""
+  learnt, _ = subtrees.split(params, recipe.trained, recipe.frozen)
   return FoldState(
     params=params,
     batch_stats=batch_stats,
-    opt_state=recipe.optimizer(fold.hyper).init(params),
+    opt_state=recipe.optimizer(fold.hyper).init(learnt),
     stopped=jnp.array(NEVER, jnp.int32),
     average=average.empty(params, batch_stats) if recipe.average else (),
   )
@@ -111,26 +116,28 @@ def train_step(
   weights = weights_of(recipe, fold, data, batch, step)
   dropout = jax.random.fold_in(purpose_key(seed_key, DROPOUT, fold.identity), step)
   model, optimizer = _model(recipe, fold), recipe.optimizer(fold.hyper)
+  learnt, kept = subtrees.split(state.params, recipe.trained, recipe.frozen)
 
-  def loss_of(params):
+  def loss_of(learnt):
     logits, changed = model.apply(
-      {"params": params, "batch_stats": state.batch_stats},
+      {"params": subtrees.join(learnt, kept), "batch_stats": state.batch_stats},
       batch.inputs,
       weights,
       train=True,
       rngs={"dropout": dropout},
-      mutable=["batch_stats", *([auxiliary.COLLECTION] if recipe.action_unit_loss else [])],
+      mutable=["batch_stats", *([losses.COLLECTION] if _reads_sown(recipe) else [])],
     )
-    loss = _loss(recipe, fold, batch, logits, weights)
+    loss, decisive = _loss(recipe, fold, batch, logits, changed, weights)
     if recipe.action_unit_loss:
       loss += recipe.action_unit_loss * auxiliary.loss(changed, batch, weights)
-    return loss, (logits, changed.get("batch_stats", {}))
+    return loss, (decisive, changed.get("batch_stats", {}))
 
-  (loss, (logits, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  (loss, (logits, stats)), grads = jax.value_and_grad(loss_of, has_aux=True)(learnt)
+  updates, opt_state = optimizer.update(grads, state.opt_state, learnt)
   finite = jnp.isfinite(loss)
   stopped = jnp.where(finite, state.stopped, jnp.minimum(state.stopped, step))
-  new = FoldState(optax.apply_updates(state.params, updates), stats, opt_state, stopped)
+  params = subtrees.join(optax.apply_updates(learnt, updates), kept)
+  new = FoldState(params, _statistics(recipe, state, stats), opt_state, stopped)
   if recipe.average:
     mean = average.add(recipe.average, state.average, new.params, stats, step)
     new = new._replace(average=mean)
@@ -144,26 +151,35 @@ def train_step(
 def predict(recipe: Recipe, state: FoldState, inputs: Mapping[str, jax.Array]) -> jax.Array:
   """Class probabilities, float32 [B, K], of clips `inputs` ([B, ...]) by one fold.
 
-  Of the averaged parameters where the recipe averages; with `mirror_at_test`, the mean over a clip
-  and its mirror image. NaN throughout if the fold was stopped, or its last step left the finite
-  numbers.
+  Of `variables_of`; with `mirror_at_test`, the mean over a clip and its mirror image. NaN
+  throughout where they are not `usable`.
   """
   ones = jnp.ones(len(jax.tree.leaves(inputs)[0]))
-  params, batch_stats = state.params, state.batch_stats
-  if recipe.average:
-    params, batch_stats = average.variables(state.average, params, batch_stats)
-  variables = {"params": params, "batch_stats": batch_stats}
+  variables = variables_of(recipe, state)
 
   def probabilities(inputs: Mapping[str, jax.Array]) -> jax.Array:
     logits = recipe.model.apply(variables, inputs, ones, train=False)
     return recipe.target.probabilities(jnp.asarray(logits))
 
-  finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(variables)]
-  usable = jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
+  is_usable = usable(variables, state)
   predicted = probabilities(inputs)
   if recipe.mirror_at_test:
     predicted = (predicted + probabilities(augment.mirrored(inputs))) / 2
-  return jnp.where(usable, predicted, jnp.nan)
+  return jnp.where(is_usable, predicted, jnp.nan)
+
+
+def variables_of(recipe: Recipe, state: FoldState) -> dict[str, Any]:
+  """Parameters and statistics that a fold predicts with, averaged where the recipe averages."""
+  params, batch_stats = state.params, state.batch_stats
+  if recipe.average:
+    params, batch_stats = average.variables(state.average, params, batch_stats)
+  return {"params": params, "batch_stats": batch_stats}
+
+
+def usable(variables: Mapping[str, Any], state: FoldState) -> jax.Array:
+  """bool: whether the fold was not stopped, and its last step left all numbers finite."""
+  finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(dict(variables))]
+  return jnp.all(jnp.stack(finite)) & (state.stopped == NEVER)
 
 
 def zero_sums() -> Sums:
@@ -178,16 +194,30 @@ def _model(recipe: Recipe, fold: Fold) -> nn.Module:
   return recipe.model.clone(dropout=fold.hyper["dropout"])
 
 
+def _reads_sown(recipe: Recipe) -> bool:
+  return bool(recipe.action_unit_loss) or any(losses.READS[name] for name, _ in recipe.losses)
+
+
 def _loss(
-  recipe: Recipe, fold: Fold, batch: Batch, logits: jax.Array, weights: jax.Array
-) -> jax.Array:
-  """The target's loss; of mixed examples, that of either partner's labels by its share."""
+  recipe: Recipe, fold: Fold, batch: Batch, logits: jax.Array, changed: Mapping[str, Any], weights
+) -> tuple[jax.Array, jax.Array]:
+  """The losses, of mixed examples by either partner's labels and share; and decisive logits."""
+  parts = {name: x[0] for name, x in changed.get(losses.COLLECTION, {}).items()}
   gamma = fold.hyper.get("focal_gamma")
-  loss = recipe.target.loss(logits, batch.labels, weights, gamma)
+  outputs = losses.Outputs(logits, parts, batch.labels, weights, recipe.target, gamma)
+  loss, decisive = (f(recipe.losses, outputs) for f in (losses.total, losses.decisive_logits))
   if not batch.mix:
-    return loss
-  partner = recipe.target.loss(logits, batch.labels[batch.mix.partner], weights, gamma)
-  return batch.mix.share * loss + (1 - batch.mix.share) * partner
+    return loss, decisive
+  partners = outputs._replace(labels=batch.labels[batch.mix.partner])
+  partner = losses.total(recipe.losses, partners)
+  return batch.mix.share * loss + (1 - batch.mix.share) * partner, decisive
+
+
+def _statistics(recipe: Recipe, state: FoldState, stats: Any) -> Any:
+  """Running statistics after a step: `stats`, but for layers that are not trained."""
+  fresh, _ = subtrees.split(stats, recipe.trained, recipe.frozen)
+  _, kept = subtrees.split(state.batch_stats, recipe.trained, recipe.frozen)
+  return subtrees.join(fresh, kept)
 
 
 def _add(sums: Sums, loss, correct, weights, stopped) -> Sums:

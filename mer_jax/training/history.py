@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +25,15 @@ class History:
     seeds: Sequence[int],
     subjects: Sequence[str],
     ends: np.ndarray | None = None,
+    stages: Sequence[tuple[str, int]] = (),
   ):
     """A log at each of P `paths` of S `seeds` and F folds named after the held-out `subjects`.
 
-    `ends` (int [S, F]) says after which epoch each fold trains no more; None: all go on.
+    `ends` (int [S, F]) says after which epoch each fold trains no more; None: all go on. `stages`
+    are names of stages and the epochs at which they end; every line then names its own.
     """
     self._paths = [pathlib.Path(path) for path in paths]
-    self._seeds, self._subjects, self._ends = seeds, subjects, ends
+    self._seeds, self._subjects, self._ends, self._stages = seeds, subjects, ends, stages
 
   def rewind(self, epoch: int) -> None:
     """Drops everything after `epoch`, and a last line that was cut off: those epochs come again."""
@@ -41,7 +44,7 @@ class History:
     """Adds a chunk.
 
     Args:
-      chunk: counted from 0.
+      chunk: counted from 0; a stage that ends within one makes two lines of it.
       epoch: epochs done at its end.
       step: steps done at its end.
       sums: leaves [S, P F] on the host.
@@ -51,7 +54,7 @@ class History:
       WorkdirError: the disk is full.
     """
     for path, part in zip(self._paths, _split(sums, len(self._paths)), strict=True):
-      rows = self._rows(part, {"chunk": chunk, "epoch": epoch, "step": step})
+      rows = self._rows(part, {"chunk": chunk, "epoch": epoch, "step": step, **self._stage(epoch)})
       atomic.append_text(path, "".join(json.dumps(row) + "\n" for row in rows))
     if np.all(sums.stopped != NEVER):
       s, u = map(int, np.unravel_index(np.argmin(sums.stopped), sums.stopped.shape))
@@ -71,7 +74,10 @@ class History:
     for path in self._paths:
       synchronise_log(path)
 
-  def _rows(self, sums: Sums, when: dict[str, int]) -> Iterable[dict]:
+  def _stage(self, epoch: int) -> dict[str, str]:
+    return next(({"stage": name} for name, end in self._stages if epoch <= end), {})
+
+  def _rows(self, sums: Sums, when: dict[str, Any]) -> Iterable[dict]:
     loss = np.where(sums.steps > 0, sums.loss / np.maximum(sums.steps, 1), np.nan)
     accuracy = np.where(sums.seen > 0, sums.correct / np.maximum(sums.seen, 1), np.nan)
     for s, seed in enumerate(self._seeds):

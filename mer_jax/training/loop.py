@@ -1,5 +1,6 @@
 """The host's side of training: chunks of epochs, the bar, the log, checkpoints, the way to stop."""
 
+import bisect
 import pathlib
 import signal
 from typing import NamedTuple, Protocol
@@ -10,6 +11,7 @@ import numpy as np
 from mer_jax.errors import Interrupted
 from mer_jax.runtime import distributed, interrupts
 from mer_jax.runtime.progress import note_shown, progress
+from mer_jax.training import stages
 from mer_jax.training.checkpoints import Checkpoints
 from mer_jax.training.fold import FoldState, Sums
 from mer_jax.training.history import History
@@ -27,6 +29,7 @@ class Plan(NamedTuple):
     profile: folder for a trace of one chunk, the second if there is one, for the first compiles;
       None: no trace.
     what: what the bar and the message about an interruption call it.
+    ends: the epoch at which each stage but the last ends, rising; see stages.py.
   """
 
   epochs: int
@@ -34,6 +37,7 @@ class Plan(NamedTuple):
   checkpoint_every: int = 10
   profile: pathlib.Path | None = None
   what: str = "training"
+  ends: tuple[int, ...] = ()
 
 
 class Recorder(Protocol):
@@ -68,7 +72,7 @@ def train(
   history: History,
   recorder: Recorder | None = None,
 ) -> FoldState:
-  """Trains every fold to the end of `plan`.
+  """Trains every fold to the end of `plan`, stage after stage.
 
   In this order: (1) the newest checkpoint that can be read, or a fresh state; (2) the log is cut
   back to it; (3) chunk after chunk, each dispatched before the one before it is logged; (4) a
@@ -86,7 +90,7 @@ def train(
   """
   layout = program.layout
   per_epoch = program.steps_per_epoch
-  began, state = checkpoints.restore(program.init, layout)
+  began, state = checkpoints.restore(program.init, layout, stages.entries(program, plan.ends))
   epoch = began
   logs = [history, *([recorder] if recorder else [])] if distributed.is_main() else []
   for log_file in logs:
@@ -114,16 +118,16 @@ def train(
     last = epoch == plan.epochs
     traced = _chunk_to_trace(epoch, plan)
     while not last:
-      until = min(_next_multiple(epoch, plan.chunk_epochs), plan.epochs)
+      stage, state = _stage(program, plan, epoch, state)
+      until = _end_of_chunk(epoch, plan)
       with tracing(plan.profile if epoch == traced else None) as finish:
         span = epoch * per_epoch, (until - epoch) * per_epoch
         # A program is compiled by its first call, which then returns before it has run.
-        with note_shown(bar, "compiling" if epoch == began else ""):
-          state, sums = finish(program.train(state, *span))
-      with note_shown(
-        bar, "compiling" if until in due and due.isdisjoint(range(began, until)) else ""
-      ):
-        snapshot = program.predict(state) if until in due else None
+        with note_shown(bar, "compiling" if epoch in (began, *plan.ends) else ""):
+          state, sums = finish(stage.train(state, *span))
+      first_snapshot = until in due and due.isdisjoint(range(began, until))
+      with note_shown(bar, "compiling" if first_snapshot else ""):
+        snapshot = stage.predict(state) if until in due else None
       log(pending)
       pending = Chunk(epoch, until, sums, snapshot)
       last = until == plan.epochs or distributed.largest(request.signal) > 0
@@ -144,13 +148,23 @@ def train(
   return state
 
 
+def _stage(program: Program, plan: Plan, epoch: int, state: FoldState) -> tuple[Program, FoldState]:
+  """The stage that trains after `epoch` epochs, and its state."""
+  place = bisect.bisect_right(plan.ends, epoch)
+  stage = (*program.before, program)[place]
+  return stage, stages.enter(stage, state) if epoch in plan.ends else state
+
+
 def snapshot_epochs(plan: Plan, every: int) -> list[int]:
   """The epochs with a snapshot: the ends of chunks with a multiple of `every` in them.
 
-  The last epoch always is one of them.
+  The last epoch always is one of them. Of several stages only the last one has any: before it the
+  model's own logits may not have been trained.
   """
-  ends = [*range(plan.chunk_epochs, plan.epochs, plan.chunk_epochs), plan.epochs]
-  begins = [0, *ends[:-1]]
+  first = max(plan.ends, default=0)
+  ends = range(plan.chunk_epochs, plan.epochs, plan.chunk_epochs)
+  ends = [*(end for end in ends if end > first), plan.epochs]
+  begins = [first, *ends[:-1]]
   return [
     end
     for begin, end in zip(begins, ends, strict=True)
@@ -162,6 +176,11 @@ def _chunk_to_trace(epoch: int, plan: Plan) -> int:
   """The epoch from which on the chunk goes whose trace tells the most."""
   second = _next_multiple(epoch, plan.chunk_epochs)
   return second if second < plan.epochs else epoch
+
+
+def _end_of_chunk(epoch: int, plan: Plan) -> int:
+  ends = (*(end for end in plan.ends if end > epoch), plan.epochs)
+  return min(_next_multiple(epoch, plan.chunk_epochs), *ends)
 
 
 def _next_multiple(value: int, step: int) -> int:

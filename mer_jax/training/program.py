@@ -18,9 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from mer_jax.errors import DataError
 from mer_jax.runtime import distributed, xla_guard
-from mer_jax.training import auxiliary
+from mer_jax.training import agreement
 from mer_jax.training.batch import shared_batch
 from mer_jax.training.fold import FoldState, Sums, init, predict, train_step, zero_sums
 from mer_jax.training.layout import AXIS, Layout
@@ -72,6 +71,7 @@ class Program(NamedTuple):
     selected: what differs from seed to seed; None: nothing does.
     start: float32 [S, ...] by name, leaves that the folds of each seed begin with in place of
       random ones ("params/logits/kernel"); None: all are random.
+    before: stages that train before this one, see stages.py.
   """
 
   recipe: Recipe
@@ -82,6 +82,7 @@ class Program(NamedTuple):
   predicted: jax.Array
   selected: Selected | None = None
   start: Mapping[str, np.ndarray] | None = None
+  before: "tuple[Program, ...]" = ()
 
   @property
   def steps_per_epoch(self) -> int:
@@ -89,7 +90,9 @@ class Program(NamedTuple):
     return self.recipe.steps_per_epoch(len(self.data.labels))
 
   def init(self) -> FoldState:
-    """The first state of every fold, leaves [S, F', ...]."""
+    """The first state of every fold, leaves [S, F', ...]; that of the first stage."""
+    if self.before:
+      return self.before[0].init()
     # On one device, then spread: initialisers call LAPACK, and on CPUs two devices that do so at a
     # time can wait for each other's threads for ever.
     seeds, folds = distributed.fetch((self.seeds, self.folds))
@@ -158,12 +161,11 @@ def build(
     hyper: P values of each hyper-parameter, one for each setting; see fold.Fold.
 
   Raises:
-    ConfigError: a loss on action units for a model, or a recipe, without them.
+    ConfigError: the recipe does not fit its model, see agreement.check.
     DataError: an input is not finite.
   """
-  _check_finite(inputs)
-  if recipe.action_unit_loss:
-    auxiliary.check(recipe, inputs)
+  agreement.check_finite(inputs)
+  agreement.check(recipe, inputs)
   settings = layout.folds // len(folds.names)
   dummies = layout.padded - layout.folds
   names = [*(list(folds.names) * settings), *(f"dummy {i}" for i in range(dummies))]
@@ -174,10 +176,6 @@ def build(
   held_out = np.tile(folds.held_out, (settings, 1))
   weights = np.zeros((layout.padded, len(labels)), np.float32)
   weights[: layout.folds] = ~held_out
-  of_fold = {
-    name: np.pad(np.repeat(np.asarray(values, np.float32), len(folds.names)), (0, dummies), "edge")
-    for name, values in hyper.items()
-  }
   fewest = folds.fewest or int((~held_out).sum(axis=1).min())
   put = distributed.put
   return Program(
@@ -187,7 +185,7 @@ def build(
     folds=Fold(
       put(identity, layout.by_fold),
       put(weights, layout.by_fold),
-      {name: put(values, layout.by_fold) for name, values in of_fold.items()},
+      hyper_of_folds(layout, hyper),
     ),
     data=Data(
       {name: put(array, layout.replicated) for name, array in inputs.items()},
@@ -195,6 +193,18 @@ def build(
     ),
     predicted=put(_batches(predicted, most, layout.padded, recipe.batch_size), layout.by_fold),
   )
+
+
+def hyper_of_folds(layout: Layout, hyper: Mapping[str, Sequence[float]]) -> dict[str, jax.Array]:
+  """P values of each hyper-parameter, one for each setting, as float32 [F'] on the devices."""
+  folds, dummies = layout.folds, layout.padded - layout.folds
+  return {
+    name: distributed.put(
+      np.pad(np.repeat(np.asarray(values, np.float32), folds // len(values)), (0, dummies), "edge"),
+      layout.by_fold,
+    )
+    for name, values in hyper.items()
+  }
 
 
 def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
@@ -212,18 +222,6 @@ def by_clip(probabilities: np.ndarray, held_out: np.ndarray) -> np.ndarray:
   return out
 
 
-def _check_finite(inputs: dict[str, np.ndarray]) -> None:
-  """A held-out clip enters every sum times 0, which is 0 for finite numbers alone."""
-  for name, array in inputs.items():
-    finite = np.isfinite(array).all(axis=tuple(range(1, np.ndim(array))))
-    bad = np.flatnonzero(~finite)
-    if len(bad):
-      raise DataError(
-        f"Input {name!r} is not finite in {len(bad)} of {len(array)} clips, the first of them clip"
-        f" {bad[0]} of the split. Look at the options of the input and at the data."
-      )
-
-
 def _batches(predicted: np.ndarray, most: int, folds: int, batch_size: int) -> np.ndarray:
   """The clips each fold predicts, `most` or fewer, int32 [folds, batches, clips a batch]."""
   # Never more clips at once than a training batch has: what fitted then fits now.
@@ -235,7 +233,7 @@ def _batches(predicted: np.ndarray, most: int, folds: int, batch_size: int) -> n
   return index.reshape(folds, batches, -1)
 
 
-def _sharded(layout: Layout, function, in_specs, out_specs):
+def sharded(layout: Layout, function, in_specs, out_specs):
   """shard_map over the fold axis. No collective is ever needed, so nothing has to be checked."""
   return jax.shard_map(
     function, mesh=layout.mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
@@ -287,7 +285,7 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, sele
     return jax.lax.map(of_seed, (seeds, state, selected), batch_size=layout.seeds_at_once)
 
   specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS, SEEDS_FOLDS)
-  return _sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
+  return sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
 
 
 @partial(xla_guard.jit, static_argnums=(0, 1))
@@ -304,7 +302,7 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
     return jax.lax.map(lambda state: jax.lax.map(of_fold, (state, predicted)), state)
 
   specs = (FOLDS, ALL, SEEDS_FOLDS)
-  return _sharded(layout, local, specs, SEEDS_FOLDS)(predicted, data, state)
+  return sharded(layout, local, specs, SEEDS_FOLDS)(predicted, data, state)
 
 
 def _split(layout: Layout, tree):

@@ -8,7 +8,7 @@ import jax
 import optax
 
 from mer_jax.targets import SingleClass
-from mer_jax.training import schedule
+from mer_jax.training import losses, schedule
 from mer_jax.training.augment import Augment
 from mer_jax.training.average import Average
 from mer_jax.training.source import Source
@@ -68,6 +68,9 @@ class Recipe(NamedTuple):
     action_unit_loss: factor of the loss of the logits [B, A] that the model sows as "action_units"
       into the collection "auxiliary", over drawn examples; 0: there is none.
     mirror_at_test: whether a prediction is the mean over a clip and its mirror image.
+    losses: what is minimised, pairs of a name in losses.LOSSES and a factor.
+    trained, frozen: prefixes of the names of parameters that are trained, see subtrees.learns; the
+      others stay bit by bit, and so do the running statistics of their layers.
   """
 
   model: nn.Module
@@ -83,6 +86,9 @@ class Recipe(NamedTuple):
   average: Average | None = None
   action_unit_loss: float = 0.0
   mirror_at_test: bool = False
+  losses: tuple[tuple[str, float], ...] = losses.DEFAULT
+  trained: tuple[str, ...] = ()
+  frozen: tuple[str, ...] = ()
 
   def steps_per_epoch(self, num_clips: int) -> int:
     """Steps in which N clips are seen once; `epoch_steps` where no clip is in any batch."""

@@ -82,15 +82,25 @@ class LandmarkFollower:
     fps: slots a second.
     measure: makes what looks at the crops of one face.
     faces: a value of `FACES`.
+    follow: align again where the head moves; otherwise the first alignment of a face serves the
+      video.
 
   Raises:
     ConfigError: LiteRT or the weights are not installed.
   """
 
-  def __init__(self, fps: float, measure: Callable[[], Measure], faces: str = "largest") -> None:
+  def __init__(
+    self,
+    fps: float,
+    measure: Callable[[], Measure],
+    faces: str = "largest",
+    *,
+    follow: bool = True,
+  ) -> None:
     self.faces: list[Followed] = []
     self._landmarks = Landmarks()
     self._fps, self._measure, self._all = fps, measure, faces == "all"
+    self._follow = follow
     self._stride = stride_of(fps)
     self._tracks: list[_Track] = []
     self._looked = -np.inf
@@ -122,14 +132,14 @@ class LandmarkFollower:
       near = [track for track in lost if not self._all or _near(region, track.last)]
       if near:
         near[0].region = region
-        near[0].look(self._landmarks, frame, time)
+        near[0].look(self._landmarks, frame, time, again=True)
       elif len(self._tracks) < (_MOST_FACES if self._all else 1):
         self._begin(region, frame, time)
       if not self._all:
         return
 
   def _begin(self, region: Region, frame: Frame, time: float) -> None:
-    track = _Track(Followed(len(self.faces) + 1, self._measure()), region)
+    track = _Track(Followed(len(self.faces) + 1, self._measure()), region, self._follow)
     track.look(self._landmarks, frame, time)
     if track.region is None:
       return
@@ -142,8 +152,8 @@ class LandmarkFollower:
 class _Track:
   """A face that is being followed, between two frames."""
 
-  def __init__(self, face: Followed, region: Region) -> None:
-    self.face = face
+  def __init__(self, face: Followed, region: Region, follow: bool) -> None:
+    self.face, self._follow = face, follow
     self.region: Region | None = region
     self.last = region
     self._judge = usable.Judge()
@@ -151,18 +161,18 @@ class _Track:
     self._since = 0.0
     self._seen: tuple[int, np.ndarray | None] = (usable.NO_FACE, None)
 
-  def look(self, landmarks: Landmarks, frame: Frame, time: float) -> None:
-    """Looks for the face where it was."""
+  def look(self, landmarks: Landmarks, frame: Frame, time: float, *, again: bool = False) -> None:
+    """Looks for the face in its region; `again`: where the detector sees it, if it is lost."""
     self._seen = usable.NO_FACE, None
     image, mesh = frame.image, None
     if self.region is not None and image is not None:
       mesh = landmarks.mesh(image, self.region)
     if mesh is None or image is None:
-      self.region = self._before = None
+      self.region = None
       return
     self.region = self.last = mesh.region
     now = align.similarity(mesh.points)
-    jumped = self._before is not None and align.apart(now, self._before) > _JUMP
+    jumped = self._before is not None and (again or align.apart(now, self._before) > _JUMP)
     self._before = now
     transform, changes = self._alignment(now, time)
     crop = align.cut(image, transform)
@@ -182,10 +192,14 @@ class _Track:
 
   def close(self, time: float) -> None:
     """Hands on what was seen in this frame."""
+    if self.region is None:
+      self._before = None
     self.face.add(*self._seen, time)
 
   def _alignment(self, now: np.ndarray, time: float) -> tuple[np.ndarray, bool]:
     """The transform of this frame, and whether it is another one than before."""
+    if self.face.transforms and not self._follow:
+      return self.face.transforms[-1], False
     if not self.face.alignments or self.face.alignments[-1] == _NONE:
       return now, True
     current = self.face.transforms[-1]

@@ -65,11 +65,25 @@ def spot(curves: MotionCurves, options: SpotOptions | None = None) -> list[Inter
   """Expressions in a video, in order of their onsets; none overlaps another."""
   options = options or SpotOptions()
   spotted = []
-  for number in np.unique(curves.stretch[curves.usable]):
-    rows = np.flatnonzero(curves.usable & (curves.stretch == number))
+  for rows in _stretches(curves):
     for span in _spans(curves.position[rows], curves.head[rows], curves.fps, options):
       spotted.append(_interval(curves, rows, *span))
   return sorted(spotted, key=lambda interval: interval.onset)
+
+
+def speech(curves: MotionCurves) -> np.ndarray:
+  """bool [T]: frames in which the mouth speaks, so that the lower face does not count."""
+  speaks = np.zeros(len(curves.time), bool)
+  for rows in _stretches(curves):
+    position = rest.without_model_error(curves.position[rows], curves.head[rows], curves.fps)
+    speaks[rows] = rest.speaking(position, curves.fps)
+  return speaks
+
+
+def _stretches(curves: MotionCurves) -> Iterator[np.ndarray]:
+  """Indices of the frames of each stretch."""
+  for number in np.unique(curves.stretch[curves.usable]):
+    yield np.flatnonzero(curves.usable & (curves.stretch == number))
 
 
 _Span = tuple[int, int, int, str, np.ndarray]  # onset, apex, offset, kind, moved [R] at the apex
@@ -102,9 +116,10 @@ def _spans(
 
 
 def _peaks(away: np.ndarray, least: float) -> np.ndarray:
-  """Indices of local maxima of at least `least`, highest first."""
+  """Indices of local maxima of at least `least` and above 0, highest first."""
   inner = np.r_[-np.inf, away, -np.inf]
-  peaks = np.flatnonzero((away >= inner[:-2]) & (away > inner[2:]) & (away >= least))
+  high = (away >= least) & (away > 0)  # a stretch of one frame does not move
+  peaks = np.flatnonzero((away >= inner[:-2]) & (away > inner[2:]) & high)
   return peaks[np.argsort(-away[peaks], kind="stable")]
 
 

@@ -8,8 +8,11 @@ from mer_jax.video.regions import EYELIDS, REGIONS
 _SMOOTH = 0.03  # seconds, standard deviation of the filter over time
 _LOWER_FACE = ("left mouth corner", "right mouth corner", "upper lip", "lower lip", "chin")
 # Speech: so many swings of chin or lower lip, each of so many pixels, within so many seconds. An
-# expression has two.
+# expression has two. In a restless video a swing must be so many times what the brows, which do not
+# speak, mostly do fast; in drawn videos that is less than the pixels.
 _SWINGS, _SWING, _SPEECH = 5, 0.35, 1.5
+_RESTLESS, _FAST = 7.0, 0.15  # seconds, standard deviation of the filter that leaves fast motion
+_BROWS = [r for r, name in enumerate(REGIONS) if "brow" in name]
 
 
 def without_model_error(position: np.ndarray, head: np.ndarray, fps: float) -> np.ndarray:
@@ -69,13 +72,20 @@ def evidence(position: np.ndarray, fps: float) -> np.ndarray:
 def speaking(position: np.ndarray, fps: float) -> np.ndarray:
   """bool [T]: the lower lip or the chin goes up and down again and again."""
   talks = np.zeros(len(position), bool)
+  swing = max(_SWING, _RESTLESS * _fast(position[:, _BROWS], fps))
   for name in ("lower lip", "chin"):
-    turns = _turning_points(position[:, REGIONS.index(name), 1], _SWING)
+    turns = _turning_points(position[:, REGIONS.index(name), 1], swing)
     for first, last in zip(turns, turns[_SWINGS:], strict=False):
       if last - first <= _SPEECH * fps:
         talks[first : last + 1] = True
   reach = round(0.5 * fps)
   return ndimage.binary_dilation(talks, iterations=reach) if talks.any() and reach else talks
+
+
+def _fast(position: np.ndarray, fps: float) -> float:
+  """How far regions mostly are from their own smooth course, pixels."""
+  smooth = ndimage.gaussian_filter1d(position, _FAST * fps, axis=0)
+  return float(np.median(np.linalg.norm(position - smooth, axis=-1)))
 
 
 def _turning_points(curve: np.ndarray, least: float) -> list[int]:

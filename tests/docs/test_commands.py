@@ -101,9 +101,16 @@ LESS = {
   "train motion_net_zero_shot": MOTION,
   # All rows run in tests/experiment/test_table2.py.
   "train table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
+  # Rows run in tests/experiment/test_table1.py.
+  "train table1": ("--config.show=('ma2019_sum',)", "--config.epochs=1"),
   # All kinds of columns are met in tests/experiment/test_composite.py.
   "train composite": ("--config.show=('ststnet',)", "--config.epochs=10"),
   "train micro_attention": (*SMALL, "--config.model.channels=(2,)"),
+  "train state_cnn_lstm": (
+    BLOCK_BY_HAND,
+    *("--config.stages.states.epochs=1", "--config.stages.sequence.epochs=1"),
+    *("--config.model.channels=(2,)", "--config.model.features=4", "--config.input.size=16"),
+  ),
   "score": (),
   "compare": (),
   "audit": (),

@@ -12,10 +12,10 @@ import mer_jax
 from mer_jax import errors, inputs, models, protocols, targets
 from mer_jax.cli import command
 from mer_jax.clips import PER_CLIP_FIELDS
-from mer_jax.experiment import settings
+from mer_jax.experiment import settings, stages
 from mer_jax.face.drawn import Drawing
 from mer_jax.face.measurement import Measurement
-from mer_jax.training import optimizers
+from mer_jax.training import losses, optimizers
 
 ROOT = pathlib.Path(__file__).parents[2]
 API = re.compile(r"^<!-- api: (\S+)(?: as (\S+))? -->$", re.MULTILINE)
@@ -73,6 +73,13 @@ def test_every_documented_field_of_the_optimizer_exists():
   assert names_in([schedules]) - fields == set(optimizers.SCHEDULES)
   assert "single_class" in targets.TARGETS
   assert "`single_class`" in page("experiments")
+
+
+def test_stages_and_losses_are_documented():
+  fields = names_in([row[0] for row in rows_of(page("experiments"), "| field of a stage | |")])
+  assert fields == {*stages.OF_TRAINING, stages.OPTIMIZER}
+  documented = [row[0].strip("`") for row in rows_of(page("experiments"), "| loss | |")]
+  assert documented == list(losses.LOSSES)
 
 
 @pytest.mark.parametrize("section", ["augment", "drawn"])

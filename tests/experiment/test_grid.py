@@ -51,6 +51,7 @@ def fake(monkeypatch):
 
   run.calls, run.configs, run.behave = calls, {}, lambda name: 0
   monkeypatch.setattr(grid.single, "run", run)
+  monkeypatch.setattr(grid.size, "size_of", lambda *_: None)
   return run
 
 

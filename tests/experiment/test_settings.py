@@ -12,7 +12,8 @@ from mer_jax.experiment import config_files, corpora, settings
 CONFIGS = sorted(
   path.stem
   for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*.py")
-  if path.stem not in ("__init__", "table2", "recognition", "composite")  # tables of configs
+  # but for tables of configs
+  if path.stem not in ("__init__", "table1", "table2", "recognition", "composite")
 )
 # Those of drawn motion alone take no corpus.
 OF_CORPORA = [name for name in CONFIGS if not name.endswith("_drawn")]

@@ -51,6 +51,9 @@ SWITCHES = [
   *({"fusion": value} for value in parallel.FUSIONS),
   *({"lstm_input": value} for value in parallel.LSTM_INPUTS),
   *({"norm": value} for value in parallel.NORMS),
+  *({"layer_fusion": value} for value in ("sum", "concat")),
+  {"layer_fusion": "sum", "cnn_branch": "td_gap"},
+  {"layer_fusion": "concat", "branch": "sequential"},
   {"mask_padding": True},
   {"mask_padding": True, "cnn_branch": "td_mean"},
 ]

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from multiply_adds import multiply_adds
 
 from mer_jax import models
 from mer_jax.errors import ConfigError
+from mer_jax.models.multiply_adds import multiply_adds
 
 SMALL = {"channels": (2, 3), "lstm_features": 4}
 FRAMES = np.random.default_rng(0).random((2, 5, 8, 8, 1), np.float32)

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from multiply_adds import multiply_adds
 
 from mer_jax import models
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers, rcn
 from mer_jax.models.layers import transformer
+from mer_jax.models.multiply_adds import multiply_adds
 
 TINY = {"width": 32, "heads": 2, "repeats": (2, 2, 2)}
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from multiply_adds import multiply_adds
 
 from mer_jax import models
 from mer_jax.errors import ConfigError
 from mer_jax.models.layers import residual
+from mer_jax.models.multiply_adds import multiply_adds
 
 CHANNELS = (64, 128, 256, 512)
 

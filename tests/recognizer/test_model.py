@@ -157,6 +157,7 @@ def test_features_are_what_enters_the_last_layer(saved):
   kernel, bias = (model.weights[f"params/logits/{name}"] for name in ("kernel", "bias"))
   logits = np.einsum("snd,sdk->snk", model.features(given), kernel) + bias[:, None]
   np.testing.assert_allclose(jax.nn.softmax(logits), model.probabilities(given), atol=1e-5)
+  np.testing.assert_allclose(model.features(given, "logits"), logits, rtol=1e-4, atol=1e-5)
 
 
 class Bare(nn.Module):
@@ -175,7 +176,7 @@ def test_a_model_without_features_is_named(monkeypatch):
   weights = {"params/logits/kernel": np.ones((1, 3, 3)), "params/logits/bias": np.ones((1, 3))}
   model = trained_models.ststnet(model={"name": "bare"}, weights=weights)
   assert model.probabilities(images(2)).shape == (1, 2, 3)
-  with pytest.raises(errors.ConfigError, match="bare does not offer"):
+  with pytest.raises(errors.ConfigError, match="Bare does not offer"):
     model.features(images(2))
 
 

@@ -21,6 +21,10 @@ CASES = {
   "ststnet": ({}, IMAGES),
   "micro_attention": ({"channels": (4,), "first_pool": False}, (160, 32, 32, 1)),
   "pairwise_bilstm": ({"channels": (4,), "lstm_features": 4}, FRAMES),
+  "state_cnn_lstm": ({"channels": (4,), "features": 4, "lstm_features": 4}, FRAMES),
+  "dtscnn": ({"channels": (4, 4, 4), "features": 4}, FRAMES),
+  "larnet": ({"channels": (4, 4)}, IMAGES),
+  "tsnn": ({"channels": (4,), "features": 4}, IMAGES),
   "htnet": ({"patch": 8, "width": 4, "heads": 2, "repeats": (1,)}, IMAGES),
   "causalnet": (
     {
@@ -47,7 +51,11 @@ def arrays_of(model, shape):
     "mask": np.ones(shape[:2], bool),
     "image": rng.random(shape),
     "motion": rng.random((shape[0], 210, 6)),
+    "ratios": rng.random((shape[0], 2)),
+    "apex": rng.random(shape),
   }
+  if drawn["frames"] is None:
+    drawn["frames"] = rng.random((shape[0], 4, *shape[1:]))
   takes = getattr(model, "takes")  # noqa: B009
   names = (takes,) if isinstance(takes, str) else takes
   return {name: drawn[name] for name in (*names, *(("mask",) if "frames" in names else ()))}

@@ -6,6 +6,9 @@ import jax
 import numpy as np
 from problems import CASES, LARGER_CASES, problem, program
 
+from mer_jax import training
+from mer_jax.training import stages
+
 STEPS = 13  # more than two epochs of 19 clips in batches of 4, and no multiple of one
 
 
@@ -47,4 +50,12 @@ def leaves(state: Any, fold: int) -> list[np.ndarray]:
 
 def _trained(case: str, given, options: dict[str, Any]):
   loso = program(case, given, **options)
-  return jax.device_get(loso.train(loso.init(), 0, STEPS)[0])
+  return jax.device_get(trained_through(loso, STEPS))
+
+
+def trained_through(loso: training.Program, steps: int) -> Any:
+  """The state after so many steps of each stage."""
+  state, _ = (loso.before or (loso,))[0].train(loso.init(), 0, steps)
+  for i, stage in enumerate([*loso.before[1:], loso][: len(loso.before)], 1):
+    state, _ = stage.train(stages.enter(stage, state), i * steps, steps)
+  return state

@@ -46,11 +46,19 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "frames",
   ),
   "pairwise_bilstm": ("pairwise_bilstm", {"channels": (2,), "lstm_features": 3}, "frames"),
+  "state_cnn_lstm": (
+    "state_cnn_lstm",
+    {"channels": (2, 3), "features": 4, "lstm_features": 3},
+    "frames",
+  ),
+  "dtscnn": ("dtscnn", {"channels": (4, 4, 4), "features": 8}, "frames"),
+  "larnet": ("larnet", {"channels": (2, 3)}, "image"),
+  "tsnn": ("tsnn", {"channels": (2,), "features": 4}, "apex and image and frames and ratios"),
 }
 # They are held to what is a model's own in the contract; the rest is the engine's.
 PEERS = (
   *("off_apexnet", "sssnet", "rcn", "dual_inception", "off_tanet", "htnet", "causalnet"),
-  "pairwise_bilstm",
+  *("pairwise_bilstm", "state_cnn_lstm", "dtscnn", "larnet", "tsnn"),
 )
 # Whole models whose programs take long to compile; the cases above hold every layer of them.
 LARGER_CASES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -93,6 +101,9 @@ def problem(takes: str, sizes: tuple[int, ...] = (5, 1, 3, 4, 6), seed: int = 0)
   else:
     image, motion = rng.random((n, 12, 12, 3), np.float32), rng.random((n, 4, 6), np.float32)
     inputs = {"image": image, "motion": motion}
+    if "apex" in takes:
+      inputs |= {"apex": image[..., :1], "ratios": motion[:, 0, :2]}
+      inputs |= {"frames": rng.random((n, 6, 8, 8, 1), np.float32)}
     inputs = {name: x for name, x in inputs.items() if name in takes}
   held_out = owner[None] == np.arange(len(sizes))[:, None]
   return Problem(inputs, labels, held_out, tuple(f"casme2/sub{f:02d}" for f in range(len(sizes))))
@@ -107,13 +118,17 @@ def program(
   block: int = 5,
   seeds: tuple[int, ...] = (0, 1),
   hyper: Mapping[str, Sequence[float]] | None = None,
+  before: Sequence[Mapping[str, Any]] = (),
   **recipe: Any,
 ) -> training.Program:
-  """The LOSO of `given`, or some of its folds, ready to train; `hyper` holds P values each."""
+  """The LOSO of `given`, or some of its folds, ready to train; `hyper` holds P values each.
+
+  `before` are fields of the recipes of stages that train before the one of `recipe`.
+  """
   name, options, _ = (CASES | LARGER_CASES)[case]
   hyper = {"learning_rate": [0.05], "momentum": [0.9]} if hyper is None else hyper
   points = len(next(iter(hyper.values())))
-  return training.build(
+  last = training.build(
     recipe_of(name, options, **recipe),
     training.arrange(points * len(given.names[folds]), block, devices),
     seeds,
@@ -125,6 +140,7 @@ def program(
     given.labels,
     hyper,
   )
+  return training.preceded(last, [(recipe_of(name, options, **fields), hyper) for fields in before])
 
 
 def recipe_of(

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
     ("test_engine.py", "noise_in_place and shared and (parallel-shared or ststnet-shared)"),
     ("test_loop.py", "stopped_and_resumed and (parallel] or ststnet])"),
     ("test_drawn.py", "everything or with_clips"),
+    ("test_stages.py", "noise_in_place or stopped_and_resumed"),
   ],
 )
 def test_contracts_hold_on_optimised_programs(file, chosen):

@@ -1,5 +1,7 @@
 """Frames of a file: on an even grid of time, upright, and as far as the file can be read."""
 
+import struct
+
 import numpy as np
 import pytest
 from drawn_video import write
@@ -22,6 +24,36 @@ def test_frames_come_in_order_with_rate_and_size(tmp_path):
     levels = [float(f.image.mean()) for f in frames]
     assert np.all(np.abs(np.array(levels) - 4 * np.arange(40)) < 4)
     assert video.remarks() == []
+
+
+# Cosine and sine of quarter turns clockwise, as players show the picture.
+QUARTERS = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}
+
+
+def flagged(path, degrees: int) -> None:
+  """Sets the rotation of an mp4 file: the matrix of its track's header."""
+  cos, sin = QUARTERS[degrees]
+  plain, turned = (
+    struct.pack(">9i", a << 16, b << 16, 0, -b << 16, a << 16, 0, 0, 0, 1 << 30)
+    for a, b in ((1, 0), (cos, sin))
+  )
+  data = path.read_bytes()
+  head, track = data[: data.index(b"tkhd")], data[data.index(b"tkhd") :]
+  assert plain in track[:100]
+  path.write_bytes(head + track.replace(plain, turned, 1))
+
+
+@pytest.mark.parametrize("degrees", QUARTERS)
+def test_a_rotation_flag_turns_frames_upright(tmp_path, degrees):
+  image = np.zeros((48, 64, 3), np.uint8)
+  image[:16, :16] = 255
+  path = write(tmp_path / "turned.mp4", [image] * 5)
+  flagged(path, degrees)
+  video = open_video(path)
+  upright = np.rot90(image, -degrees // 90)
+  assert (video.height, video.width) == upright.shape[:2]
+  for frame in video.frames():
+    assert np.abs(frame.image.astype(int) - upright).mean() < 4
 
 
 def on_grid(monkeypatch, times: list[float], fps: float = 10.0) -> tuple[list, Video]:

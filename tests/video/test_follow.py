@@ -94,6 +94,22 @@ def test_a_face_is_followed_in_one_alignment_and_gaps_are_marked(person):
 
 
 @needs_landmarks
+@pytest.mark.parametrize("shift", [120, 300])
+def test_a_cut_of_the_film_is_marked_and_nothing_is_measured_across(person, shift):
+  """The face goes on elsewhere: near enough for the mesh to see it, or for the detector alone."""
+  wide = [np.pad(frame, ((0, 0), (40, 400), (0, 0)), mode="edge") for frame in person[0][:16]]
+  shown = [*wide[:8], *(np.roll(frame, shift, axis=1) for frame in wide[8:])]
+  follower = LandmarkFollower(FPS, Kept)
+  for index, image in enumerate(shown):
+    follower.add(Frame(index, index, image))
+  (face,) = follower.faces
+  assert list(face.states) == [usable.USABLE] * 8 + [usable.JUMP] + [usable.USABLE] * 7
+  assert [n for n, crop in enumerate(face.measure.crops) if crop is None] == [8]
+  first, second = face.transforms
+  assert second[0, 2] - first[0, 2] == pytest.approx(shift, abs=6)
+
+
+@needs_landmarks
 def test_all_faces_are_followed_each_for_itself(person):
   frames, _ = person
   others = drawn(5, 1.0)[0]

@@ -6,7 +6,7 @@ import pytest
 from mer_jax.errors import ConfigError
 from mer_jax.video import regions
 from mer_jax.video.curves import MotionCurves, windowed
-from mer_jax.video.intervals import SpotOptions, spot
+from mer_jax.video.intervals import SpotOptions, speech, spot
 
 FPS, LENGTH = 30.0, 900
 
@@ -65,6 +65,14 @@ def test_speech_lids_and_posture_are_no_expressions():
   assert spot(curves_of({"nose": lean})) == []
 
 
+def test_what_shakes_the_brows_too_is_no_speech():
+  shake = 0.5 * np.sin(2 * np.pi * 4 * np.arange(LENGTH) / FPS)
+  mouth = dict.fromkeys(("lower lip", "chin"), shake)
+  brows = {name: shake for name in regions.REGIONS if "brow" in name}
+  assert speech(curves_of(mouth)).mean() > 0.9
+  assert not speech(curves_of(mouth | brows)).any()
+
+
 def test_what_follows_the_head_is_taken_out():
   turn = np.cumsum(np.random.default_rng(1).normal(0, 0.3, LENGTH))
   head = np.zeros((LENGTH, 6), np.float32)
@@ -81,6 +89,13 @@ def test_a_lower_threshold_spots_at_least_as_much():
   assert numbers == sorted(numbers)
   assert numbers[0] == 0
   assert numbers[-1] >= 2
+
+
+def test_a_face_that_is_seen_in_one_frame_alone_does_not_move():
+  made = curves_of({"nose": bump(300, 312)})
+  stretch = np.where(np.arange(LENGTH) == LENGTH - 1, 1, 0)
+  made = MotionCurves(**(vars(made) | {"stretch": stretch}))
+  assert len(spot(made)) == 1
 
 
 def test_a_gap_divides_and_is_not_measured():

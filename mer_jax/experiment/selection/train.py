@@ -19,7 +19,7 @@ from ml_collections import config_dict
 from mer_jax import evaluation, training
 from mer_jax.errors import WorkdirError
 from mer_jax.evaluation import predictions as predictions_of_clips
-from mer_jax.experiment import sweep
+from mer_jax.experiment import stages, svm_on_layer, sweep
 from mer_jax.experiment.selection import select, snapshots
 from mer_jax.experiment.selection.inner_folds import InnerFolds
 from mer_jax.experiment.selection.options import INNER, LEAKY
@@ -53,21 +53,22 @@ def train(
     path: the workdir.
 
   Returns:
-    float32 [S, N, K] for each of sweep.results(config): probabilities of the held-out clips.
+    float32 [S, N, K] for each of sweep.results(config): probabilities of the held-out clips, by the
+    network of a fold or, with config.svm.layer, by an SVM on that layer of it.
   """
   settings, plan, ends = sweep.results(config), plan_of(config, path), None
   if inner:
     selected = _by_inner_folds(config, split, seeds, inner, path)
-    values = sweep.hyper(sweep.settings_of(config))
-    hyper = {name: np.asarray(values[name])[selected.setting] for name in program.folds.hyper}
-    program = program.with_selected(hyper, selected.epoch * program.steps_per_epoch)
+    program = _with_selected(config, program, selected)
     plan, ends = plan._replace(epochs=int(selected.epoch.max())), selected.epoch
   logs = [path / setting.name / "history.jsonl" for setting in settings]
-  history = training.History(logs, seeds, split.fold_names, ends)
+  history = training.History(logs, seeds, split.fold_names, ends, stages.named_ends(config))
   with training.Checkpoints(path / "checkpoints", config.checkpoint.keep) as checkpoints:
     is_leaky = config.selection.name == LEAKY
     recorder = _leaky_snapshots(config, split, settings, path) if is_leaky else None
     state = training.train(program, plan, checkpoints, history, recorder)
+  if config.svm.layer:
+    return svm_on_layer.by_setting(config, split, seeds, program, state, len(settings))
   probabilities = distributed.fetch(program.predict(state))[:, : program.layout.folds]
   by_setting = np.split(probabilities, len(settings), axis=1)
   return [training.by_clip(part, split.held_out) for part in by_setting]
@@ -75,10 +76,14 @@ def train(
 
 def plan_of(config: config_dict.ConfigDict, path: pathlib.Path) -> training.Plan:
   """How long a run of `config` in the folder `path` trains, and how often it reports."""
-  options = config.training
   profile = path / "profile" if config.profile and distributed.is_main() else None
+  *ends, epochs = (end for _, end in stages.ends(config))
   return training.Plan(
-    options.epochs, options.chunk_epochs, config.checkpoint.every_epochs, profile
+    epochs,
+    config.training.chunk_epochs,
+    config.checkpoint.every_epochs,
+    profile,
+    ends=tuple(ends),
   )
 
 
@@ -155,7 +160,8 @@ def _by_inner_folds(
   if not distributed.on_main(_is_complete, file, _snapshot_epochs(config, folder)):
     plan = plan_of(config, folder)._replace(what="inner training")
     logs = [folder / setting.name / "history.jsonl" for setting in settings]
-    history = training.History(logs, seeds, inner.folds.folds.names)
+    named = stages.named_ends(config)
+    history = training.History(logs, seeds, inner.folds.folds.names, stages=named)
     validation = np.tile(inner.folds.validation, (len(settings), 1))
     content = partial(select.tally, validation=validation, labels=split.labels)
     recorder = snapshots.Snapshots({file: content}, config.selection.every_epochs)
@@ -164,6 +170,18 @@ def _by_inner_folds(
   return select.Selection(
     *distributed.on_main(_select, config, split, seeds, inner.folds.count, path)
   )
+
+
+def _with_selected(
+  config: config_dict.ConfigDict, program: training.Program, selected: select.Selection
+) -> training.Program:
+  """Every stage of `program` with the setting of each seed and fold, to the epoch of each."""
+  varied = sweep.settings_of(config)
+  by_stage = []
+  for place, stage in enumerate((*program.before, program)):
+    values = stages.hyper(varied, place)
+    by_stage.append({n: np.asarray(values[n])[selected.setting] for n in stage.folds.hyper})
+  return training.with_selected(program, by_stage, selected.epoch * program.steps_per_epoch)
 
 
 def _select(

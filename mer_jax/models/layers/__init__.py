@@ -7,6 +7,7 @@ is a reshape, for the gradient of reduce_window is slow on CPUs.
 from mer_jax.models.layers.convolutional import ConvPoolRelu, ConvReluNormPool, conv, dense
 from mer_jax.models.layers.dropout import Dropout
 from mer_jax.models.layers.lstm import LSTM
+from mer_jax.models.layers.multi_layer_fusion import MultiLayerFusion
 from mer_jax.models.layers.normalisation import BatchNorm, l2_normalise
 from mer_jax.models.layers.pooling import (
   adaptive_avg_pool,
@@ -21,6 +22,7 @@ __all__ = [
   "ConvPoolRelu",
   "ConvReluNormPool",
   "Dropout",
+  "MultiLayerFusion",
   "adaptive_avg_pool",
   "avg_pool",
   "conv",

@@ -52,8 +52,8 @@ class Published(NamedTuple):
 def load(name: str) -> Published:
   """The published table `name`.
 
-  "table2" is that of the paper this project starts from, "composite" what peers on MEGC2019's
-  composite report.
+  "table2" is that of the paper this project starts from, "table1" what the systems report that it
+  reviews, "composite" what peers on MEGC2019's composite do.
 
   Raises:
     ConfigError: there is no such table.

@@ -8,7 +8,11 @@ from jax.extend import core
 
 
 def multiply_adds(function: Callable, *arguments) -> int:
-  """Pairs that `function` multiplies and adds on arguments of these shapes."""
+  """Pairs that `function` multiplies and adds on arguments of these shapes.
+
+  Raises:
+    NotImplementedError: they depend on how often a loop runs that ends by a condition.
+  """
   return _of_jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
