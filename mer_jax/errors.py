@@ -6,6 +6,7 @@ A message says what came, what was expected, and what to do.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -60,3 +61,13 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> str:
   ]
   hint = f" Did you mean {near[0]!r}?" if near else ""
   return f"Unknown {what} {name!r}.{hint} Known: {', '.join(choices)}."
+
+
+def shown(text: str) -> str:
+  """`text` as Unicode that every writer takes, with escapes where it holds something else.
+
+  A byte of a file's name that is not UTF-8 is `\\xb8`; half of a surrogate pair is `\\ud800`.
+  """
+  # Python has byte B of such a name as U+DC00 + B (os.fsdecode).
+  named = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
+  return named.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -151,6 +151,8 @@ def _check(config: config_dict.ConfigDict) -> None:
   for name in config:
     if name not in known:
       raise ConfigError(unknown("field of the grid", name, known))
+    if name != "systems":
+      settings.check_type(f"config.{name}", known[name], config[name])
   checks.check_at_least("config.epochs", config.epochs, 0)
   if not config.show or not config.corpora:
     raise ConfigError(

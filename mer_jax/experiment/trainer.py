@@ -15,12 +15,13 @@ import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import inputs, models, protocols, svm, targets, training
-from mer_jax.errors import ConfigError
+from mer_jax.errors import ConfigError, MerError
 from mer_jax.experiment import machine, recipes, settings, start, sweep
 from mer_jax.experiment.machine import SVM, Svm
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
+from mer_jax.runtime import memory
 from mer_jax.training import optimizers
 
 Network = nn.Module
@@ -184,6 +185,7 @@ def _layout(
   hyper: Mapping[str, list[float]],
   folds: int,
 ) -> training.Layout:
+  _check_memory(config, recipe, arrays, hyper, folds)
   block = config.training.fold_block
   return training.arrange(
     len(hyper["learning_rate"]) * folds,
@@ -195,9 +197,44 @@ def _layout(
   )
 
 
+def _check_memory(
+  config: config_dict.ConfigDict,
+  recipe: training.Recipe,
+  arrays: dict[str, np.ndarray],
+  hyper: Mapping[str, list[float]],
+  folds: int,
+) -> None:
+  """Raises ConfigError where the model cannot be built, or what it keeps cannot fit into memory."""
+  try:
+    each = training.bytes_of_state(recipe, arrays, list(hyper))
+  except MerError:
+    raise
+  except Exception as error:  # of a model, which may be somebody's own, as it is first traced
+    shapes = ", ".join(f"{name} {array.shape[1:]}" for name, array in arrays.items())
+    raise ConfigError(
+      f"The model {config.model.name!r} with the options {settings.options(config.model)} cannot be"
+      f" built for clips of {shapes}: {type(error).__name__}: {' '.join(str(error).split())[:300]}."
+      " Change config.model or config.input; --debug shows where it happened."
+    ) from error
+  count = config.seeds * len(hyper["learning_rate"]) * folds
+  memory.check(
+    f"Training {count:,} models of {memory.in_words(each)} each ({config.seeds:,} seeds,"
+    f" {len(hyper['learning_rate'])} settings, {folds} folds) side by side",
+    count * each,
+    memory.limit(),
+    "Lower config.seeds, or the sizes of config.model.",
+  )
+
+
 def _svm(
   config: config_dict.ConfigDict, split: Split, arrays: dict[str, np.ndarray], model: Svm
 ) -> Trainer:
+  memory.check(
+    f"What {config.seeds:,} seeds predict of {len(split.labels)} clips",
+    config.seeds * len(split.labels) * len(split.class_names) * 4,
+    memory.limit(),
+    "Lower config.seeds.",
+  )
   lines, predicted = machine.trainer(config, split, arrays, model, seeds(config))
   # No folder: it is over before a checkpoint would pay.
   return Trainer(lines, ["cpu"], lambda _: [predicted()])

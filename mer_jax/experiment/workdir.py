@@ -17,7 +17,7 @@ from ml_collections import config_dict
 import mer_jax
 from mer_jax.errors import WorkdirError
 from mer_jax.experiment import settings
-from mer_jax.runtime import atomic, distributed, locks
+from mer_jax.runtime import atomic, distributed, locks, outputs
 
 _NAMED = 5  # definitions that a message names
 _PACKAGES = (
@@ -200,7 +200,8 @@ def versions() -> dict[str, str]:
 
 def _half_claimed(file: pathlib.Path) -> bool:
   """Whether a claim that was killed before its end may have left `file`."""
-  return file.name in ("environment.json", locks.FILE) or atomic.is_abandoned(file)
+  known = ("environment.json", locks.FILE, outputs.FILE)
+  return file.name in known or atomic.is_abandoned(file)
 
 
 def _read_json(file: pathlib.Path) -> dict[str, Any]:

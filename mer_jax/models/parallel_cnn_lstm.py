@@ -6,14 +6,15 @@ input (48 frames of 48 x 48, gray, in [0, 1]), two parallel branches, and fusion
 The sizes below are our reading of it; every choice it leaves open is a field.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.errors import ConfigError, unknown
+from mer_jax import checks
+from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 
 CNN_BRANCHES = ("stack", "stack_wrong_axis", "td_mean", "td_gap", "conv3d")
@@ -52,16 +53,16 @@ class ParallelCnnLstm(nn.Module):
   """
 
   num_classes: int
-  cnn_branch: str = "stack"
-  channels: tuple[int, ...] = (32, 64, 128)
-  cnn_features: int = 128
-  lstm_features: int = 128
-  lstm_input: str = "raw"
-  head_features: int = 64
-  dropout: float = 0.5
-  branch: str = "both"
-  fusion: str = "concat"
-  norm: str = "none"
+  cnn_branch: Annotated[str, checks.OneOf(CNN_BRANCHES)] = "stack"
+  channels: tuple[checks.Size, ...] = (32, 64, 128)
+  cnn_features: checks.Size = 128
+  lstm_features: checks.Size = 128
+  lstm_input: Annotated[str, checks.OneOf(LSTM_INPUTS)] = "raw"
+  head_features: checks.Size = 64
+  dropout: checks.Rate = 0.5
+  branch: Annotated[str, checks.OneOf(BRANCHES)] = "both"
+  fusion: Annotated[str, checks.OneOf(FUSIONS)] = "concat"
+  norm: Annotated[str, checks.OneOf(NORMS)] = "none"
   mask_padding: bool = False
   convolution: str = "auto"
 
@@ -80,9 +81,8 @@ class ParallelCnnLstm(nn.Module):
       float [B, K].
 
     Raises:
-      ConfigError: a switch has a value that does not exist.
+      ConfigError: frames of less than 8 x 8 pixels, of which the LSTM reads "pooled_8x8".
     """
-    self._check()
     frames = inputs["frames"]
     mask = inputs["mask"] if self.mask_padding else None
     if self.branch == "sequential":
@@ -95,21 +95,10 @@ class ParallelCnnLstm(nn.Module):
       parts.append(self._lstm(frames, mask))
     return self._fuse(parts, train)
 
-  def _check(self) -> None:
-    for field, allowed in (
-      ("cnn_branch", CNN_BRANCHES),
-      ("branch", BRANCHES),
-      ("fusion", FUSIONS),
-      ("lstm_input", LSTM_INPUTS),
-      ("norm", NORMS),
-    ):
-      if getattr(self, field) not in allowed:
-        raise ConfigError(unknown(f"model.{field}", getattr(self, field), allowed))
-
   def _cnn(self, frames, mask, weights, train):
     b, t, h, w, c = frames.shape
     if self.cnn_branch == "conv3d":
-      x = self._convolutions(frames, weights, train, [f // 2 for f in self.channels])
+      x = self._convolutions(frames, weights, train, [max(1, f // 2) for f in self.channels])
     elif self.cnn_branch == "stack":
       x = jnp.moveaxis(frames, 1, 3).reshape(b, h, w, t * c)
       x = self._convolutions(x, weights, train, self.channels)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from mer_jax import checks
 from mer_jax.models import layers
 from mer_jax.models.layers import pytorch
 from mer_jax.models.layers.sizes import check_image
@@ -30,10 +31,10 @@ class Sssnet(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, int] = (32, 64)
-  pools: tuple[int, int] = (3, 2)
-  features: int = 256
-  dropout: float = 0.5
+  channels: tuple[checks.Size, checks.Size] = (32, 64)
+  pools: tuple[checks.Size, checks.Size] = (3, 2)
+  features: checks.Size = 256
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"

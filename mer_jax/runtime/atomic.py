@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 
-from mer_jax.errors import WorkdirError
+from mer_jax.errors import WorkdirError, shown
 
 # Temporary names tell who writes them, so that those of the dead can be told from the others.
 _HOST = re.sub(r"[^\w.]", "_", platform.node()) or "localhost"
@@ -35,12 +35,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-  """`write_bytes` of `text` in UTF-8."""
-  write_bytes(path, text.encode("utf-8"))
+  """`write_bytes` of `text` in UTF-8, as `errors.shown` has it."""
+  write_bytes(path, shown(text).encode("utf-8"))
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-  """Adds `text`, in UTF-8, to the end of a file, creating it if absent.
+  """Adds `text`, in UTF-8 as `errors.shown` has it, to the end of a file, creating it if absent.
 
   A process that is killed meanwhile may leave a part of `text`.
 
@@ -51,7 +51,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
     with open(path, "ab", buffering=0) as file:
       length = file.seek(0, os.SEEK_END)
       try:
-        data = memoryview(text.encode("utf-8"))
+        data = memoryview(shown(text).encode("utf-8"))
         while data:  # the last bytes that fit are written without an error
           data = data[file.write(data) :]
       except OSError:
