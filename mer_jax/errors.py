@@ -6,7 +6,6 @@ A message says what came, what was expected, and what to do.
 """
 
 import difflib
-import re
 from collections.abc import Iterable
 
 
@@ -64,10 +63,9 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> str:
 
 
 def shown(text: str) -> str:
-  """`text` as Unicode that every writer takes, with escapes where it holds something else.
+  """`text` with escapes where it is no Unicode that can be written or printed, as "\\udcb8".
 
-  A byte of a file's name that is not UTF-8 is `\\xb8`; half of a surrogate pair is `\\ud800`.
+  So Python has a byte of a file's name that is not UTF-8 (os.fsdecode). In JSON the escape stands
+  for the same text again.
   """
-  # Python has byte B of such a name as U+DC00 + B (os.fsdecode).
-  named = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
-  return named.encode("utf-8", "backslashreplace").decode("utf-8")
+  return text.encode("utf-8", "backslashreplace").decode("utf-8")

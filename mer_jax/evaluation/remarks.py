@@ -30,7 +30,7 @@ def read(predictions: str | os.PathLike[str]) -> list[str]:
   """
   try:
     content = json.loads((pathlib.Path(predictions).parent / FILE).read_text(encoding="utf-8"))
-  except (OSError, ValueError):
+  except (OSError, ValueError, RecursionError):
     return []
   return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
 

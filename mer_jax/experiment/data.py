@@ -8,7 +8,7 @@ from ml_collections import config_dict
 
 from mer_jax import inputs, protocols
 from mer_jax.clips import GRAY, Clips, concatenate, load_prepared
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, shown
 from mer_jax.experiment import settings
 
 
@@ -88,5 +88,5 @@ def fingerprint(split: protocols.Split) -> str:
   digest = hashlib.sha256(split.clips.fingerprint().encode())
   digest.update(np.ascontiguousarray(split.labels, "<i4").tobytes())
   digest.update(np.packbits(split.held_out).tobytes())
-  digest.update("\n".join((*split.class_names, *split.fold_names)).encode())
+  digest.update(shown("\n".join((*split.class_names, *split.fold_names))).encode())
   return digest.hexdigest()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mer_jax.errors import DataError, unknown
+from mer_jax.errors import DataError, shown, unknown
 from mer_jax.svm.features import flat
 
 REQUIRED = ("features", "labels", "subjects")
@@ -45,7 +45,7 @@ class FeatureTable(NamedTuple):
     digest.update(np.ascontiguousarray(self.rows, "<f8").data)
     digest.update(self.labels.astype("<i8").tobytes())
     for names in (self.datasets, self.subjects, self.clips, self.class_names):
-      digest.update("\x1f".join(names).encode() + b"\x1e")
+      digest.update(shown("\x1f".join(names)).encode() + b"\x1e")
     return digest.hexdigest()
 
 

@@ -219,8 +219,9 @@ def _add_time(path: pathlib.Path, cell: str, seconds: float) -> None:
 def _times(path: pathlib.Path) -> dict[str, float]:
   """Seconds by cell; empty where the file is absent or damaged, for nothing depends on it."""
   try:
-    return dict(json.loads((path / "times.json").read_text(encoding="utf-8")))
-  except (FileNotFoundError, ValueError, TypeError):
+    times = dict(json.loads((path / "times.json").read_text(encoding="utf-8")))
+    return {cell: float(seconds) for cell, seconds in times.items()}
+  except (FileNotFoundError, ValueError, TypeError, RecursionError):
     return {}
 
 

@@ -69,6 +69,21 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> WorkdirError
   )
 
 
+def check_name(folder: str | os.PathLike[str]) -> None:
+  """Refuses a folder whose path is not UTF-8: the libraries of checkpoints and data open none.
+
+  Raises:
+    WorkdirError: shows the path, with escapes for what is not UTF-8.
+  """
+  path = os.path.abspath(folder)
+  if shown(path) != path:
+    raise WorkdirError(
+      f"{shown(path)} cannot be written: its name is not UTF-8 (see the escapes), and the libraries"
+      " that write checkpoints and prepared data open no such folder. Use one of another name; what"
+      " is only read may have any."
+    )
+
+
 @contextlib.contextmanager
 def temporary_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """A fresh name in the folder of `path`, with its suffix; removed if still there at the end."""

@@ -128,9 +128,9 @@ def _expected(error: BaseException) -> MerError:
   if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
     reason = " ".join(str(error).split())[:300]
     return MerError(
-      f"There is not enough memory: {reason or 'no more was given'}. Make the input, the model or the"
-      " batch smaller, or lower the number of seeds; `ulimit -v` shows whether the shell allows less"
-      " than the machine has."
+      f"There is not enough memory: {reason or 'no more was given'}. Make the input, the model or"
+      " the batch smaller, or lower the number of seeds; `ulimit -v` shows whether the shell allows"
+      " less than the machine has."
     )
   text = " ".join(str(error).split()) or "no message"
   return MerError(
