@@ -90,8 +90,8 @@ def check_names(class_names: tuple[str, ...]) -> None:
   """Raises DataError unless the names of the classes differ, fit on a line and are not too many."""
   if len(class_names) > MOST_CLASSES:
     raise DataError(
-      f"There are {len(class_names):,} classes ({class_names[0]!r}, {class_names[1]!r} ...); at most"
-      f" {MOST_CLASSES} are scored. Name fewer, or map them onto fewer."
+      f"There are {len(class_names):,} classes ({class_names[0]!r}, {class_names[1]!r} ...); at"
+      f" most {MOST_CLASSES} are scored. Name fewer, or map them onto fewer."
     )
   check_one_line(class_names)
   if len(set(class_names)) != len(class_names):

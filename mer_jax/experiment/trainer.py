@@ -3,9 +3,10 @@
 Either is built from a config and predicts each clip by the fold that holds the clip's subject out.
 """
 
+import contextlib
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -98,6 +99,27 @@ def check_input(
     machine.check_input(config, arrays)
   else:
     models.check_input(config.model.name, model, config.input.name, arrays)
+
+
+@contextlib.contextmanager
+def tracing(config: config_dict.ConfigDict, arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
+  """While inside, where the model of `config` is first traced, each error is a ConfigError.
+
+  Args:
+    config: resolved; its model may be somebody's own.
+    arrays: the input, [N, ...] each.
+  """
+  try:
+    yield
+  except MerError:
+    raise
+  except Exception as error:
+    shapes = ", ".join(f"{name} {array.shape[1:]}" for name, array in arrays.items())
+    raise ConfigError(
+      f"The model {config.model.name!r} with the options {settings.options(config.model)} cannot be"
+      f" built for clips of {shapes}: {type(error).__name__}: {' '.join(str(error).split())[:300]}."
+      " Change config.model or config.input; --debug shows where it happened."
+    ) from error
 
 
 def build_program(
@@ -205,17 +227,8 @@ def _check_memory(
   folds: int,
 ) -> None:
   """Raises ConfigError where the model cannot be built, or what it keeps cannot fit into memory."""
-  try:
+  with tracing(config, arrays):
     each = training.bytes_of_state(recipe, arrays, list(hyper))
-  except MerError:
-    raise
-  except Exception as error:  # of a model, which may be somebody's own, as it is first traced
-    shapes = ", ".join(f"{name} {array.shape[1:]}" for name, array in arrays.items())
-    raise ConfigError(
-      f"The model {config.model.name!r} with the options {settings.options(config.model)} cannot be"
-      f" built for clips of {shapes}: {type(error).__name__}: {' '.join(str(error).split())[:300]}."
-      " Change config.model or config.input; --debug shows where it happened."
-    ) from error
   count = config.seeds * len(hyper["learning_rate"]) * folds
   memory.check(
     f"Training {count:,} models of {memory.in_words(each)} each ({config.seeds:,} seeds,"

@@ -100,7 +100,7 @@ def _with_unprinted(
   """
   for stream in streams:
     stream.flush()
-  notes = [stream.note() + stream.unprinted for stream in streams if stream.failure]
+  notes = [stream.note() for stream in streams if stream.failure]
   if not notes:
     return code
   # Of a build, the data are what it leaves; others read them.

@@ -5,6 +5,7 @@ What a run computes is in files. Whether somebody reads what it prints must deci
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from mer_jax.errors import shown
 
 # What could not be printed is written into the folder of the results as this file.
 FILE = "unprinted.txt"
-_MOST = 1 << 20  # characters of it that are kept
+_MOST = 1 << 20  # characters that are kept, the first ones
 
 
 class Output:
@@ -23,14 +24,13 @@ class Output:
 
   Attributes:
     failure: the first error of the stream beneath; None while it works.
-    unprinted: what was written since then, the newest `_MOST` characters.
   """
 
   def __init__(self, stream: TextIO):
     self._stream = stream
     self._began = ""
+    self._unprinted = io.StringIO()
     self.failure: OSError | None = None
-    self.unprinted = ""
 
   def write(self, text: str) -> int:
     """Writes `text`; returns its length."""
@@ -41,7 +41,8 @@ class Output:
         return self._stream.write(_printable(text, self._stream.encoding))
       except OSError as error:
         self._failed(error)
-    self.unprinted = (self.unprinted + text)[-_MOST:]
+    if self._unprinted.tell() < _MOST:
+      self._unprinted.write(text)
     return len(text)
 
   def flush(self) -> None:
@@ -53,11 +54,15 @@ class Output:
         self._failed(error)
 
   def note(self) -> str:
-    """What a reader of the results should know of the failure; "" where there was none."""
+    """When and why the stream failed, and what was to be printed since; "" where it did not."""
     if self.failure is None:
       return ""
     reason = self.failure.strerror or str(self.failure)
-    return f"{self._began}: {self._stream.name} could not be written any more: {reason}.\n"
+    since = self._unprinted.getvalue()
+    more = "... and more\n" if len(since) >= _MOST else ""
+    return (
+      f"{self._began}: {self._stream.name} could not be written any more: {reason}.\n{since}{more}"
+    )
 
   def __getattr__(self, name: str) -> Any:
     return getattr(self._stream, name)
@@ -79,7 +84,8 @@ def unfailing() -> Iterator[tuple[Output, Output]]:
     return
   _open_missing()
   before = sys.stdout, sys.stderr
-  own = Output(before[0] or _nowhere()), Output(before[1] or _nowhere())
+  nowhere = open(os.devnull, "w", encoding="utf-8")
+  own = Output(before[0] or nowhere), Output(before[1] or nowhere)
   for stream in before:
     # Where a log is read while a run goes on, lines should come as they are printed.
     with contextlib.suppress(AttributeError, ValueError, OSError):
@@ -91,6 +97,7 @@ def unfailing() -> Iterator[tuple[Output, Output]]:
     for stream in own:
       stream.flush()
     sys.stdout, sys.stderr = before
+    nowhere.close()
 
 
 def is_left(error: OSError) -> bool:
@@ -111,7 +118,3 @@ def _open_missing() -> None:
       os.fstat(number)
     except OSError:
       os.open(os.devnull, os.O_RDWR)
-
-
-def _nowhere() -> TextIO:
-  return open(os.devnull, "w", encoding="utf-8")

@@ -184,7 +184,7 @@ def _read(path: pathlib.Path) -> dict[str, Any] | None:
   """A selection file; None where it is absent or damaged."""
   try:
     content = json.loads(path.read_text(encoding="utf-8"))
-    whole = all(_ENTRY == {n: type(entry.get(n)) for n in _ENTRY} for entry in content["selected"])
+    whole = all({n: type(entry.get(n)) for n in _ENTRY} == _ENTRY for entry in content["selected"])
   except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
     return None
   return content if whole else None
