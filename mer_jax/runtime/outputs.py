@@ -84,7 +84,7 @@ def unfailing() -> Iterator[tuple[Output, Output]]:
     return
   _open_missing()
   before = sys.stdout, sys.stderr
-  nowhere = open(os.devnull, "w", encoding="utf-8")
+  nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
   own = Output(before[0] or nowhere), Output(before[1] or nowhere)
   for stream in before:
     # Where a log is read while a run goes on, lines should come as they are printed.

@@ -28,14 +28,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = (
   *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
   *("docs/own_data.md", "docs/recognition.md", "docs/own_video.md", "docs/spotting.md"),
-  *(
-    "docs/grids.md",
-    "docs/trust.md",
-    "docs/robustness.md",
-    "docs/devices.md",
-    "docs/performance.md",
-    "docs/results.md",
-  ),
+  *("docs/grids.md", "docs/trust.md", "docs/robustness.md", "docs/devices.md"),
+  *("docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
