@@ -114,6 +114,7 @@ def build(
   """
   manual_dir = pathlib.Path(manual_dir).expanduser()
   data_dir = pathlib.Path(data_dir).expanduser()
+  atomic.check_name(data_dir)
   builder = _builder(dataset, config or _configs(dataset, None)[0], data_dir)
   builder.options = Options.of(**reading)
   builder.strict = strict

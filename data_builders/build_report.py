@@ -160,7 +160,7 @@ def read(folder: str | os.PathLike[str]) -> BuildReport:
     content = json.loads(regular_files.read_text(path))
     content.setdefault("listed", 0)  # earlier reports do not have it
     return BuildReport(**{f.name: content[f.name] for f in dataclasses.fields(BuildReport)})
-  except (OSError, ValueError, KeyError, TypeError) as error:
+  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
     raise DataError(
       f"The build report {path} cannot be read ({type(error).__name__}: {error}). Build the"
       " dataset again with --overwrite."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from data_builders import frames, schema, sheets, videos
 from data_builders.frames import Frame, LooseImages, Source
 from data_builders.videos import VideoFrame
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, shown
 from mer_jax.runtime import regular_files
 
 _DEPTH = 9  # SMIC's longest path has 7 folders; nesting adds some
@@ -147,7 +147,7 @@ def fingerprint(
     except OSError:
       lines.append(f"{name} unreadable")
   lines += [hashlib.sha256(regular_files.read_bytes(path)).hexdigest() for path in sheets_read]
-  return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+  return hashlib.sha256(shown("\n".join(sorted(lines))).encode()).hexdigest()
 
 
 def _clip_paths(

@@ -60,3 +60,12 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> str:
   ]
   hint = f" Did you mean {near[0]!r}?" if near else ""
   return f"Unknown {what} {name!r}.{hint} Known: {', '.join(choices)}."
+
+
+def shown(text: str) -> str:
+  """`text` with escapes where it is no Unicode that can be written or printed, as "\\udcb8".
+
+  So Python has a byte of a file's name that is not UTF-8 (os.fsdecode). In JSON the escape stands
+  for the same text again.
+  """
+  return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import mer_jax
 from mer_jax.cli import examples
 from mer_jax.errors import ConfigError, unknown
-from mer_jax.runtime import command_line
+from mer_jax.runtime import command_line, outputs
 
 # Subcommand -> module with `main(arguments) -> exit code`, and what it does.
 COMMANDS = {
@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
   Returns:
     Its exit code; 0 of --help and --version.
   """
-  arguments = list(sys.argv[1:] if arguments is None else arguments)
+  with outputs.unfailing():
+    return _main(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _main(arguments: list[str]) -> int:
   if not arguments or arguments[0] in ("-h", "--help", "help"):
     print(_help())
     return 0

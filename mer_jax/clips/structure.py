@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, shown
 
 GRAY = "gray"
 FLOW_MAPS = "u v strain"
@@ -175,10 +175,10 @@ class Clips:
     digest.update(np.ascontiguousarray(self.frames).data)
     digest.update(self.starts.astype("<i8").tobytes())
     for field in PER_CLIP_FIELDS:
-      digest.update("\x1f".join(map(str, getattr(self, field).tolist())).encode())
+      digest.update(shown("\x1f".join(map(str, getattr(self, field).tolist()))).encode())
       digest.update(b"\x1e")
     if self.split is not None:
-      digest.update("\x1f".join(self.split.tolist()).encode())
+      digest.update(shown("\x1f".join(self.split.tolist())).encode())
     return digest.hexdigest()
 
 

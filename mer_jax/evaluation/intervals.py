@@ -30,7 +30,7 @@ import zlib
 import numpy as np
 from scipy import special
 
-from mer_jax.errors import ConfigError
+from mer_jax.errors import ConfigError, shown
 from mer_jax.evaluation.clip_table import BySubject
 from mer_jax.targets import single_class
 
@@ -87,7 +87,7 @@ def draws(dataset: np.ndarray, resamples: int) -> np.ndarray:
   for name in np.unique(dataset):
     inside = dataset == name
     f = int(inside.sum())
-    random = np.random.default_rng(zlib.crc32(str(name).encode()))
+    random = np.random.default_rng(zlib.crc32(shown(str(name)).encode()))
     counts[:, inside] = random.multinomial(f, np.full(f, 1 / f), size=resamples)
   return counts
 

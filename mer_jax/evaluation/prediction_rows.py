@@ -15,6 +15,11 @@ FOLD = "fold"
 # float32 probabilities of a softmax may leave [0, 1] by rounding, never by more than this.
 TOLERANCE = 1e-4
 
+# The probabilities of a line may have been rounded, to two digits for instance, by no more.
+SUM_TOLERANCE = 0.05
+# Of emotions or the like. What compares runs counts each pair of classes, for each of its draws.
+MOST_CLASSES = 100
+
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -82,7 +87,12 @@ def rows(path: pathlib.Path, reader, columns: Layout) -> list[Row]:
 
 
 def check_names(class_names: tuple[str, ...]) -> None:
-  """Raises DataError unless the names of the classes differ and fit on a line."""
+  """Raises DataError unless the names of the classes differ, fit on a line and are not too many."""
+  if len(class_names) > MOST_CLASSES:
+    raise DataError(
+      f"There are {len(class_names):,} classes ({class_names[0]!r}, {class_names[1]!r} ...); at"
+      f" most {MOST_CLASSES} are scored. Name fewer, or map them onto fewer."
+    )
   check_one_line(class_names)
   if len(set(class_names)) != len(class_names):
     raise DataError(f"Two classes share a name: {', '.join(class_names)}.")
@@ -108,6 +118,8 @@ def _row(fields: list[str], columns: Layout) -> Row:
   if not prediction and not any(probabilities):  # the fold was stopped
     return Row(*key, single_class.NO_PREDICTION, [float("nan")] * k)
   values = [_probability(text) for text in probabilities]
+  if abs(sum(values) - 1) > SUM_TOLERANCE:
+    raise ValueError(f"the probabilities sum to {sum(values):.4g}; expected 1")
   return Row(*key, _class(prediction, "prediction", k), values)
 
 

@@ -30,7 +30,7 @@ def read(predictions: str | os.PathLike[str]) -> list[str]:
   """
   try:
     content = json.loads(regular_files.read_text(pathlib.Path(predictions).parent / FILE))
-  except (OSError, ValueError):
+  except (OSError, ValueError, RecursionError):
     return []
   return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
 

@@ -8,7 +8,8 @@ from ml_collections import config_dict
 
 from mer_jax import inputs, protocols
 from mer_jax.clips import GRAY, Clips, concatenate, load_prepared
-from mer_jax.errors import DataError
+from mer_jax.errors import DataError, shown
+from mer_jax.evaluation import prediction_rows
 from mer_jax.experiment import settings
 
 
@@ -24,6 +25,7 @@ def load_split(config: config_dict.ConfigDict) -> protocols.Split:
   parts = [load_prepared(name, data.builder_config, data.data_dir) for name in data.datasets]
   clips, remarks = with_motion(config.input.name, concatenate(parts))
   split = protocols.split(config.protocol.name, clips, **settings.options(config.protocol))
+  prediction_rows.check_names(split.class_names)  # before training, not when it has ended
   return split._replace(remarks=(*remarks, *split.remarks))
 
 
@@ -88,5 +90,5 @@ def fingerprint(split: protocols.Split) -> str:
   digest = hashlib.sha256(split.clips.fingerprint().encode())
   digest.update(np.ascontiguousarray(split.labels, "<i4").tobytes())
   digest.update(np.packbits(split.held_out).tobytes())
-  digest.update("\n".join((*split.class_names, *split.fold_names)).encode())
+  digest.update(shown("\n".join((*split.class_names, *split.fold_names))).encode())
   return digest.hexdigest()

@@ -58,5 +58,6 @@ def _build(config: config_dict.ConfigDict, loaded: _Loaded) -> None:
   arrays = inputs.make(config.input.name, clip, **settings.options(config.input))
   trainer.check_input(config, model, arrays)
   if isinstance(model, trainer.Network):
-    jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
+    with trainer.tracing(config, arrays):
+      jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
     start.of(config, loaded.class_names, model, arrays)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mer_jax.errors import DataError, unknown
+from mer_jax.errors import DataError, shown, unknown
 from mer_jax.runtime import regular_files
 from mer_jax.svm.features import flat
 
@@ -46,7 +46,7 @@ class FeatureTable(NamedTuple):
     digest.update(np.ascontiguousarray(self.rows, "<f8").data)
     digest.update(self.labels.astype("<i8").tobytes())
     for names in (self.datasets, self.subjects, self.clips, self.class_names):
-      digest.update("\x1f".join(names).encode() + b"\x1e")
+      digest.update(shown("\x1f".join(names)).encode() + b"\x1e")
     return digest.hexdigest()
 
 

@@ -114,7 +114,7 @@ def scores(path: pathlib.Path) -> dict[str, Any] | str:
       "folds": summary["folds"],
       "seeds": len(summary["seeds"]),
     }
-  except (OSError, ValueError, KeyError, TypeError):
+  except (OSError, ValueError, KeyError, TypeError, RecursionError):
     return NOT_MEASURED
 
 

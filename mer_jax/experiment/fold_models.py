@@ -44,6 +44,16 @@ def load(
       raise ConfigError(f"seed={seed} is of a fold of a run: name that in fold.")
     return recognizer.load(name_or_folder)
   path = pathlib.Path(name_or_folder).expanduser()
+  try:
+    return _of_fold(path, fold, seed)
+  except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    raise DataError(
+      f"What {path} holds of its folds cannot be read ({type(error).__name__}: {error}): its"
+      f" config.json or {FILE} is not what the run wrote. Put it back, or run again."
+    ) from error
+
+
+def _of_fold(path: pathlib.Path, fold: str, seed: int | None) -> recognizer.Model:
   facts, content = _facts(path), _config(path)
   if fold not in facts["folds"]:
     raise ConfigError(f"{path}: {unknown('fold', fold, facts['folds'])}")
@@ -125,7 +135,7 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
 def _json(file: pathlib.Path) -> dict[str, Any]:
   try:
     return json.loads(regular_files.read_text(file))
-  except (OSError, ValueError) as error:
+  except (OSError, ValueError, RecursionError) as error:
     raise DataError(f"{file} cannot be read ({error}). Use another workdir.") from error
 
 

@@ -154,6 +154,8 @@ def _check(config: config_dict.ConfigDict) -> None:
   for name in config:
     if name not in known:
       raise ConfigError(unknown("field of the grid", name, known))
+    if name != "systems":
+      settings.check_type(f"config.{name}", known[name], config[name])
   checks.check_at_least("config.epochs", config.epochs, 0)
   if not config.show or not config.corpora:
     raise ConfigError(
@@ -220,8 +222,9 @@ def _add_time(path: pathlib.Path, cell: str, seconds: float) -> None:
 def _times(path: pathlib.Path) -> dict[str, float]:
   """Seconds by cell; empty where the file is absent or damaged, for nothing depends on it."""
   try:
-    return dict(json.loads(regular_files.read_text(path / "times.json")))
-  except (OSError, ValueError, TypeError):
+    times = dict(json.loads(regular_files.read_text(path / "times.json")))
+    return {cell: float(seconds) for cell, seconds in times.items()}
+  except (OSError, ValueError, TypeError, RecursionError):
     return {}
 
 

@@ -8,7 +8,7 @@ import flax.linen as nn
 import numpy as np
 from ml_collections import config_dict
 
-from mer_jax import targets, training
+from mer_jax import checks, targets, training
 from mer_jax.errors import ConfigError
 from mer_jax.experiment import drawn_source, examples, settings, start_options
 from mer_jax.protocols import Split
@@ -55,6 +55,12 @@ def build(
 def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Optimizer:
   """The optimiser of a training on so many clips; without them it is only checked."""
   section = config.optimizer
+  steps = examples.steps_per_epoch(config, clips) * config.training.epochs if clips else 0
+  if steps > checks.INT32:
+    raise ConfigError(
+      f"config.training.epochs is {config.training.epochs}, which are {steps:,} steps; a training"
+      " has fewer than 2^31."
+    )
   per_epoch = examples.steps_per_epoch(config, clips) if clips or config.drawn.share == 1 else 0
   built = optimizers.build(
     section.name,

@@ -40,7 +40,11 @@ class Run:
   @functools.cached_property
   def config(self) -> dict[str, Any]:
     """The fields of its config."""
-    return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["config"]
+    file = self.folder / "config.json"
+    try:
+      return dict(json.loads(file.read_text(encoding="utf-8"))["config"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+      raise DataError(f"{file} cannot be read ({type(error).__name__}: {error}).") from error
 
   @functools.cached_property
   def predictions(self) -> evaluation.Predictions:
@@ -222,8 +226,11 @@ def _order(path: pathlib.Path) -> dict[str, int]:
   """The place of each run in the table of variants or of a grid; empty where there is none."""
   for table, columns in (("variants.csv", ("name",)), ("results.csv", ("system", "dataset"))):
     if (path / table).is_file():
-      with open(path / table, newline="", encoding="utf-8") as file:
-        names = ["/".join(row[column] for column in columns) for row in csv.DictReader(file)]
+      try:
+        with open(path / table, newline="", encoding="utf-8") as file:
+          names = ["/".join(row[column] for column in columns) for row in csv.DictReader(file)]
+      except (OSError, ValueError, KeyError, TypeError, csv.Error):  # only the order is lost
+        return {}
       return {name: place for place, name in enumerate(names)}
   return {}
 

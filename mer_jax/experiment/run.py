@@ -198,7 +198,7 @@ def _predictions(
     except DataError:
       return None
     predictions = select(predictions, order(predictions))
-    shape = len(trainer.seeds(config)), len(split.labels), len(split.class_names)
+    shape = config.seeds, len(split.labels), len(split.class_names)
     if predictions.probabilities.shape != (shape[0] * shape[1], shape[2]):
       return None
     arrays.append(predictions.probabilities.reshape(shape))

@@ -73,7 +73,7 @@ def _config(file: pathlib.Path) -> dict[str, str] | None:
   try:
     content = json.loads(regular_files.read_text(file.parent / "config.json"))
     fields = settings.identity(content["config"])
-  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
     return None
   return {
     name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()

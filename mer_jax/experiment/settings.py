@@ -12,6 +12,7 @@ from typing import Any
 
 from ml_collections import config_dict
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.experiment import examples, start_options, training_options
 from mer_jax.experiment.selection import options as options_of_selection
@@ -27,6 +28,8 @@ NEWER = {
   "training.stages": [],
   "svm.layer": "",
 }
+# Seeds are 32 bits of a key; every other whole number is an int32 of the program.
+MOST_SEEDS = 2**32
 # Fields that say where and how, not what: they may differ between a run and its continuation. More
 # values of its variants add runs and change none.
 NOT_IDENTITY = (
@@ -199,7 +202,8 @@ def check(config: config_dict.ConfigDict) -> None:
   """Checks names and ranges of everything that is not an option of an input, model or protocol.
 
   Raises:
-    ConfigError: an unknown or missing field, or a value out of range; says what is allowed.
+    ConfigError: an unknown or missing field, or a value of another type or out of range; says what
+      is allowed.
   """
   # Here, so that reading a config, or finding a mistyped flag, needs no jax.
   from mer_jax import inputs
@@ -227,6 +231,11 @@ def check(config: config_dict.ConfigDict) -> None:
     value = field(config, name)
     if not least <= value < math.inf:
       raise ConfigError(f"config.{name} is {value}; it must be >= {least} and finite.")
+  if config.seed + config.seeds > MOST_SEEDS:
+    raise ConfigError(
+      f"config.seed is {config.seed} and config.seeds {config.seeds}; the last seed,"
+      f" {config.seed + config.seeds - 1}, must be below 2^32."
+    )
   if config.data.apex not in inputs.APEXES:
     raise ConfigError(unknown("config.data.apex", config.data.apex, inputs.APEXES))
   options_of_selection.check(config.selection)
@@ -237,6 +246,26 @@ def check(config: config_dict.ConfigDict) -> None:
   svm_on_layer.check(config)
   if not config.data.datasets:
     raise ConfigError("config.data.datasets is empty; name a prepared dataset, as ('casme2',).")
+
+
+def check_type(option: str, default: Any, value: Any) -> None:
+  """Refuses a value of another type than the default, or a whole number beyond int32.
+
+  Raises:
+    ConfigError: names `option`, its value, and what is allowed.
+  """
+  if isinstance(default, tuple):
+    if not isinstance(value, tuple | list):
+      raise ConfigError(f"{option} is {value!r}; it must be a tuple, as {default or (1, 2)!r}.")
+    for place, entry in enumerate(value if default else ()):
+      checks.check_value(f"{option}[{place}]", type(default[0]), entry)
+    return
+  checks.check_value(option, type(default), value)
+  is_seed = option in ("config.seed", "config.seeds")
+  if type(default) is int and abs(value) > (MOST_SEEDS if is_seed else checks.INT32):
+    raise ConfigError(
+      f"{option} is {value}; it must be below {'2^32' if is_seed else '2^31'} in size."
+    )
 
 
 def field(config: config_dict.ConfigDict, dotted: str) -> Any:
@@ -290,7 +319,15 @@ def _check_fields(given, known, prefix: str) -> None:
     if key not in given:
       raise ConfigError(f"The config lacks the field {prefix}{key}; start from settings.default().")
     if isinstance(value, config_dict.ConfigDict):
+      _check_section(given[key], prefix + key)
       _check_fields(given[key], value, f"{prefix}{key}.")
+    elif given[key] is not value:
+      check_type(f"config.{prefix}{key}", value, given[key])
+
+
+def _check_section(given: Any, name: str) -> None:
+  if not isinstance(given, config_dict.ConfigDict):
+    raise ConfigError(f"config.{name} is {given!r}; it must be a section with fields.")
 
 
 def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import config_dict
@@ -17,7 +17,7 @@ from ml_collections import config_dict
 import mer_jax
 from mer_jax.errors import WorkdirError
 from mer_jax.experiment import settings
-from mer_jax.runtime import atomic, distributed, locks
+from mer_jax.runtime import atomic, distributed, locks, outputs
 
 _NAMED = 5  # definitions that a message names
 _PACKAGES = (
@@ -52,11 +52,13 @@ def examine(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
   """Checks that `config` may run in the folder `path`; changes nothing.
 
   Raises:
-    WorkdirError: the folder holds another run or other files, or cannot be read.
+    WorkdirError: the folder holds another run or other files, cannot be read, or has a name that
+      is not UTF-8.
   """
+  atomic.check_name(path)
   try:
     if (path / "config.json").is_file():
-      _check_same(path, _read_json(path / "config.json"), settings.to_json(config))
+      _check_same(path, read_config(path), settings.to_json(config))
     elif path.exists() and any(not _half_claimed(file) for file in path.iterdir()):
       raise WorkdirError(
         f"{path} is not empty and holds no config.json, so it is not the workdir of a run. Give"
@@ -156,7 +158,7 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
   if not differs and before:
     return
   named = ", ".join(differs[:_NAMED]) + ", ..." * (len(differs) > _NAMED)
-  commit = environment.get("git_commit", "unknown")
+  commit = str(environment.get("git_commit", "unknown"))
   message = (
     f"{path} holds an unfinished run of another version of the code (mer_jax"
     f" {environment.get('mer_jax')}, commit {commit}; now {mer_jax.__version__}, commit"
@@ -177,6 +179,15 @@ def check_data(path: pathlib.Path, fingerprint: str) -> None:
   """Raises WorkdirError if the run in `path` was made on other data than `fingerprint` is of."""
   if environment := _earlier(path):
     _check_fingerprint(path, environment, fingerprint)
+
+
+def read_config(path: pathlib.Path) -> dict[str, Any]:
+  """The content of config.json in the folder `path`: `hash` and `config`.
+
+  Raises:
+    WorkdirError: it is absent or damaged.
+  """
+  return _read_json(path / "config.json", {"config": dict})
 
 
 def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
@@ -200,17 +211,26 @@ def versions() -> dict[str, str]:
 
 def _half_claimed(file: pathlib.Path) -> bool:
   """Whether a claim that was killed before its end may have left `file`."""
-  return file.name in ("environment.json", locks.FILE) or atomic.is_abandoned(file)
+  known = ("environment.json", locks.FILE, outputs.FILE)
+  return file.name in known or atomic.is_abandoned(file)
 
 
-def _read_json(file: pathlib.Path) -> dict[str, Any]:
+def _read_json(file: pathlib.Path, types: Mapping[str, type]) -> dict[str, Any]:
+  """The object in `file`; raises WorkdirError where a key of `types` is of another type."""
   try:
     content = json.loads(file.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
       raise ValueError("it is no object")
-  except ValueError as error:  # also of text that is not UTF-8
-    raise WorkdirError(f"{file} is damaged ({error}). Use a new --workdir.") from error
+    for name, kind in types.items():
+      if not isinstance(content.get(name), kind):
+        raise ValueError(f"its field {name!r} is absent, or no {kind.__name__}")
+  except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
+    raise _damaged(file, error) from error
   return content
+
+
+def _damaged(file: pathlib.Path, reason: object) -> WorkdirError:
+  return WorkdirError(f"{file} is damaged ({reason}). Use a new --workdir, or put it back.")
 
 
 def _write_json(file: pathlib.Path, content: dict[str, Any]) -> None:
@@ -220,11 +240,19 @@ def _write_json(file: pathlib.Path, content: dict[str, Any]) -> None:
 def _earlier(path: pathlib.Path) -> dict[str, Any] | None:
   """environment.json of a claimed folder, unless somebody removed it."""
   file = path / "environment.json"
-  return _read_json(file) if file.is_file() else None
+  if not file.is_file():
+    return None
+  environment = _read_json(file, {"data_fingerprint": str, "packages": dict})
+  for name, kind in {"sources": dict, "resumed": list}.items():
+    if not isinstance(environment.get(name, kind()), kind):
+      raise _damaged(file, f"its field {name!r} is no {kind.__name__}")
+  if not all(isinstance(entry, dict) for entry in environment.get("resumed", [])):
+    raise _damaged(file, "its field 'resumed' holds something else than objects")
+  return environment
 
 
 def _check_same(path: pathlib.Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-  old_fields, new_fields = settings.identity(old.get("config", {})), settings.identity(new)
+  old_fields, new_fields = settings.identity(old["config"]), settings.identity(new)
   differs = [
     f"{key}: {old_fields.get(key, 'absent')!r} there, {new_fields.get(key, 'absent')!r} now"
     for key in sorted({*old_fields, *new_fields})

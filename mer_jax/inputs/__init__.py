@@ -13,6 +13,7 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax.clips import Clips
+from mer_jax.errors import ConfigError
 from mer_jax.inputs.apex_frame import apex_frame
 from mer_jax.inputs.bi_woof import bi_woof
 from mer_jax.inputs.cache import NO_CACHE, Cache, cache_in
@@ -82,13 +83,20 @@ def make(
     Arrays of leading dimension N, see the module's docstring.
 
   Raises:
-    ConfigError: unknown input, option or value, or clips whose channels the input cannot read.
+    ConfigError: unknown input, option or value, clips whose channels the input cannot read, or
+      arrays that do not fit into memory.
   """
   function = find(name)
   declared = declaration(function)
   checks.check_names(f"input {name}", declared.options, settings)
   kept = {"cache": cache} if declared.uses_cache else {}
-  return function(clips, **kept, **settings)
+  try:
+    return function(clips, **kept, **settings)
+  except MemoryError as error:
+    raise ConfigError(
+      f"The input {name} of {len(clips)} clips does not fit into memory ({error or 'no more'})."
+      " Lower config.input.size or config.input.num_frames, or take fewer clips."
+    ) from error
 
 
 def find(name: str) -> Callable[..., dict[str, np.ndarray]]:

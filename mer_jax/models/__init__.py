@@ -64,13 +64,15 @@ def build(
   `convolution` (layers.convolution.IMPLEMENTATIONS) reaches the modules with a field of that name.
 
   Raises:
-    ConfigError: no such model, or no such field of it.
+    ConfigError: no such model, no such field of it, or a value that the field's annotation rules
+      out, see checks.check_value.
   """
   allowed = option_names(name)
   for option in options:
     if option not in allowed:
       raise ConfigError(f"Model {name!r}: {unknown('field', option, allowed)}")
   model = find(name)
+  checks.check_fields("config.model", model, options)
   fields = {"convolution": convolution} if hasattr(model, "convolution") else {}
   return model(num_classes=num_classes, **fields, **options)
 

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError, unknown
 from mer_jax.models import layers
 from mer_jax.models.layers import residual
@@ -35,11 +36,11 @@ class Atnet(nn.Module):
 
   num_classes: int
   stream: str = "fusion"
-  channels: tuple[int, ...] = (64, 128, 256, 512)
+  channels: tuple[checks.Size, ...] = (64, 128, 256, 512)
   first_pool: bool = True
-  norm_momentum: float = 0.99
-  lstm_features: int = 512
-  dropout: float = 0.5
+  norm_momentum: checks.Rate = 0.99
+  lstm_features: checks.Size = 512
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   @property

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError
 from mer_jax.models.htnet import CENTRES
 from mer_jax.models.layers import pytorch, transformer
@@ -35,14 +36,14 @@ class Causalnet(nn.Module):
   """
 
   num_classes: int
-  patch: int = 7
-  width: int = 256
-  heads: int = 3
-  repeats: tuple[int, ...] = (3, 3, 9)
-  cross_heads: int = 8
-  cross_repeats: int = 9
+  patch: checks.Size = 7
+  width: checks.Size = 256
+  heads: checks.Size = 3
+  repeats: tuple[checks.Size, ...] = (3, 3, 9)
+  cross_heads: checks.Size = 8
+  cross_repeats: checks.Size = 9
   gamma: float = 0.5
-  features: int = 2048
+  features: checks.Size = 2048
   factor: float = 1.0
   convolution: str = "auto"
 

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mer_jax import checks
 from mer_jax.models import layers
 
 # Windows and strides of the convolutions, and the pooling behind each: frames, rows, columns.
@@ -38,9 +39,9 @@ class Dtscnn(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, int, int] = (16, 32, 64)
-  features: int = 256
-  dropout: float = 0.5
+  channels: tuple[checks.Size, checks.Size, checks.Size] = (16, 32, 64)
+  features: checks.Size = 256
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "frames"

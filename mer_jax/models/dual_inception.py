@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mer_jax import checks
 from mer_jax.models import layers
 from mer_jax.models.layers import pytorch
 from mer_jax.models.layers.sizes import check_image
@@ -29,9 +30,9 @@ class DualInception(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (6, 16)
-  features: int = 1024
-  dropout: float = 0.0
+  channels: tuple[checks.Size, ...] = (6, 16)
+  features: checks.Size = 1024
+  dropout: checks.Rate = 0.0
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"

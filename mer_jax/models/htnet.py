@@ -10,6 +10,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from mer_jax import checks
 from mer_jax.models.layers import pytorch, transformer
 
 # Rows and columns of eyes and mouth corners, of 28, in CausalNet's order: top left, top right,
@@ -30,10 +31,10 @@ class Htnet(nn.Module):
   """
 
   num_classes: int
-  patch: int = 7
-  width: int = 256
-  heads: int = 3
-  repeats: tuple[int, ...] = (2, 2, 10)
+  patch: checks.Size = 7
+  width: checks.Size = 256
+  heads: checks.Size = 3
+  repeats: tuple[checks.Size, ...] = (2, 2, 10)
   factor: float = 1.0
   convolution: str = "auto"
 

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 
@@ -30,9 +31,9 @@ class Larnet(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (32, 64, 128, 128)
-  reduction: int = 8
-  dropout: float = 0.5
+  channels: tuple[checks.Size, ...] = (32, 64, 128, 128)
+  reduction: checks.Size = 8
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"

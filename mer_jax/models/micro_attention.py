@@ -10,6 +10,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from mer_jax import checks
 from mer_jax.models import layers
 from mer_jax.models.layers import residual
 
@@ -27,10 +28,10 @@ class MicroAttention(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (64, 128, 256, 512)
+  channels: tuple[checks.Size, ...] = (64, 128, 256, 512)
   attention: bool = True
   first_pool: bool = True
-  norm_momentum: float = 0.99
+  norm_momentum: checks.Rate = 0.99
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"

@@ -4,7 +4,7 @@ Not from a paper: a plain network of the size that a few hundred clips can carry
 groups (Wu, He, "Group Normalization", ECCV 2018), which no other example of a batch can reach.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
@@ -12,6 +12,8 @@ import jax
 from mer_jax import checks
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers
+
+NORMS = ("group", "none")
 
 
 class MotionNet(nn.Module):
@@ -33,17 +35,17 @@ class MotionNet(nn.Module):
     convolution: how convolutions are computed, one of layers.convolution.IMPLEMENTATIONS.
 
   Raises:
-    ConfigError: an unknown norm, or channels that do not divide into groups.
+    ConfigError: channels that do not divide into groups.
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (32, 64, 96)
-  features: int = 112
-  norm: str = "group"
-  groups: int = 8
-  squeeze: int = 0
-  dropout: float = 0.5
-  action_units: int = 0
+  channels: tuple[checks.Size, ...] = (32, 64, 96)
+  features: checks.Size = 112
+  norm: Annotated[str, checks.OneOf(NORMS)] = "group"
+  groups: checks.Size = 8
+  squeeze: checks.Count = 0
+  dropout: checks.Rate = 0.5
+  action_units: checks.Count = 0
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
@@ -56,7 +58,6 @@ class MotionNet(nn.Module):
     logits of these as "auxiliary", float [B, A].
     """
     del weights
-    checks.check_choice("norm", self.norm, ("group", "none"))
     x = inputs["image"]
     for i, channels in enumerate(self.channels):
       x = layers.conv(channels, (3, 3), f"conv{i}", self.convolution)(x)

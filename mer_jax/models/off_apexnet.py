@@ -5,7 +5,7 @@ Processing: Image Communication 74, 2019). The form "meb" is that of Varanka et 
 and Evaluation Issues in Micro-Expression Analysis" (IEEE Trans. Affective Computing 2023).
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
@@ -36,10 +36,10 @@ class OffApexnet(nn.Module):
   """
 
   num_classes: int
-  form: str = "paper"
-  channels: tuple[int, int] = (6, 16)
-  features: int = 1024
-  dropout: float = 0.5
+  form: Annotated[str, checks.OneOf(FORMS)] = "paper"
+  channels: tuple[checks.Size, checks.Size] = (6, 16)
+  features: checks.Size = 1024
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
@@ -49,10 +49,9 @@ class OffApexnet(nn.Module):
     """Logits, float [B, K], of inputs["image"] (float [B, H, W, C]); `weights` are not read.
 
     Raises:
-      ConfigError: no such form, or an image of less than 4 pixels a side.
+      ConfigError: an image of less than 4 pixels a side.
     """
     del weights
-    checks.check_choice("config.model.form", self.form, FORMS)
     flow = inputs["image"][..., :2]
     check_image(flow, 4)
     if self.form == "meb":

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 from mer_jax.models.layers import pytorch
@@ -32,10 +33,10 @@ class OffTanet(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, int, int, int] = (8, 18, 28, 8)
-  heads: int = 4
-  features: int = 64
-  dropout: float = 0.5
+  channels: tuple[checks.Size, checks.Size, checks.Size, checks.Size] = (8, 18, 28, 8)
+  heads: checks.Size = 4
+  features: checks.Size = 64
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"

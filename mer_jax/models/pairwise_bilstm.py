@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mer_jax import checks
 from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 
@@ -31,9 +32,9 @@ class PairwiseBilstm(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (16, 32, 64)
-  lstm_features: int = 64
-  dropout: float = 0.5
+  channels: tuple[checks.Size, ...] = (16, 32, 64)
+  lstm_features: checks.Size = 64
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "frames"

@@ -6,14 +6,15 @@ input (48 frames of 48 x 48, gray, in [0, 1]), two parallel branches, and fusion
 The sizes below are our reading of it; every choice it leaves open is a field.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.errors import ConfigError, unknown
+from mer_jax import checks
+from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 from mer_jax.models.layers import multi_layer_fusion
 
@@ -55,17 +56,17 @@ class ParallelCnnLstm(nn.Module):
   """
 
   num_classes: int
-  cnn_branch: str = "stack"
-  channels: tuple[int, ...] = (32, 64, 128)
-  cnn_features: int = 128
-  lstm_features: int = 128
-  lstm_input: str = "raw"
-  head_features: int = 64
-  dropout: float = 0.5
-  branch: str = "both"
-  fusion: str = "concat"
-  layer_fusion: str = "none"
-  norm: str = "none"
+  cnn_branch: Annotated[str, checks.OneOf(CNN_BRANCHES)] = "stack"
+  channels: tuple[checks.Size, ...] = (32, 64, 128)
+  cnn_features: checks.Size = 128
+  lstm_features: checks.Size = 128
+  lstm_input: Annotated[str, checks.OneOf(LSTM_INPUTS)] = "raw"
+  head_features: checks.Size = 64
+  dropout: checks.Rate = 0.5
+  branch: Annotated[str, checks.OneOf(BRANCHES)] = "both"
+  fusion: Annotated[str, checks.OneOf(FUSIONS)] = "concat"
+  layer_fusion: Annotated[str, checks.OneOf(multi_layer_fusion.FUSIONS)] = "none"
+  norm: Annotated[str, checks.OneOf(NORMS)] = "none"
   mask_padding: bool = False
   convolution: str = "auto"
 
@@ -84,7 +85,8 @@ class ParallelCnnLstm(nn.Module):
       float [B, K].
 
     Raises:
-      ConfigError: a switch has a value that does not exist.
+      ConfigError: frames of less than 8 x 8 pixels, of which the LSTM reads "pooled_8x8", or
+        switches that do not go together.
     """
     self._check()
     frames = inputs["frames"]
@@ -100,16 +102,6 @@ class ParallelCnnLstm(nn.Module):
     return self._fuse(parts, train)
 
   def _check(self) -> None:
-    for field, allowed in (
-      ("cnn_branch", CNN_BRANCHES),
-      ("branch", BRANCHES),
-      ("fusion", FUSIONS),
-      ("lstm_input", LSTM_INPUTS),
-      ("norm", NORMS),
-      ("layer_fusion", multi_layer_fusion.FUSIONS),
-    ):
-      if getattr(self, field) not in allowed:
-        raise ConfigError(unknown(f"model.{field}", getattr(self, field), allowed))
     if self.layer_fusion != "none" and self.cnn_branch == "conv3d":
       raise ConfigError(
         f"model.layer_fusion {self.layer_fusion!r} fuses maps of images, not of model.cnn_branch"
@@ -119,7 +111,7 @@ class ParallelCnnLstm(nn.Module):
   def _cnn(self, frames, mask, weights, train):
     b, t, h, w, c = frames.shape
     if self.cnn_branch == "conv3d":
-      x = self._convolutions(frames, weights, train, [f // 2 for f in self.channels])
+      x = self._convolutions(frames, weights, train, [max(1, f // 2) for f in self.channels])
     elif self.cnn_branch == "stack":
       x = jnp.moveaxis(frames, 1, 3).reshape(b, h, w, t * c)
       x = self._convolutions(x, weights, train, self.channels)

@@ -5,7 +5,7 @@ Composite-Database Micro-Expression Recognition" (IEEE Trans. Image Processing 2
 authors' code.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
@@ -42,10 +42,10 @@ class Rcn(nn.Module):
   """
 
   num_classes: int
-  form: str = "A"
-  channels: int = 64
-  parts: int = 5
-  dropout: float = 0.5
+  form: Annotated[str, checks.OneOf(FORMS)] = "A"
+  channels: checks.Size = 64
+  parts: checks.Size = 5
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
@@ -57,9 +57,8 @@ class Rcn(nn.Module):
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
 
     Raises:
-      ConfigError: no such form, or an image of less than 8 pixels a side.
+      ConfigError: an image of less than 8 pixels a side.
     """
-    checks.check_choice("config.model.form", self.form, FORMS)
     check_image(inputs["image"], 8)
     shape = (self.parts**2 * self.channels, self.num_classes)
     kernel = self.param("logits_kernel", nn.initializers.normal(0.01), shape)

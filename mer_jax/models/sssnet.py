@@ -4,7 +4,7 @@ Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Expression
 Trans. Affective Computing 2023), layers as in the code of their benchmark, meb.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
@@ -33,11 +33,11 @@ class Sssnet(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, int] = (32, 64)
-  pools: tuple[int, int] = (3, 2)
-  features: int = 256
-  dropout: float = 0.5
-  layer_fusion: str = "none"
+  channels: tuple[checks.Size, checks.Size] = (32, 64)
+  pools: tuple[checks.Size, checks.Size] = (3, 2)
+  features: checks.Size = 256
+  dropout: checks.Rate = 0.5
+  layer_fusion: Annotated[str, checks.OneOf(multi_layer_fusion.FUSIONS)] = "none"
   convolution: str = "auto"
 
   takes: ClassVar[str] = "image"
@@ -49,9 +49,8 @@ class Sssnet(nn.Module):
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
 
     Raises:
-      ConfigError: no such fusion, or an image of which the convolutions leave nothing.
+      ConfigError: an image of which the convolutions leave nothing.
     """
-    checks.check_choice("config.model.layer_fusion", self.layer_fusion, multi_layer_fusion.FUSIONS)
     x, maps = inputs["image"], []
     check_image(x, 5 + 3 * self.pools[0] - 1)
     for i, (channels, window, pool) in enumerate(

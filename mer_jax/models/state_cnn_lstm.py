@@ -11,6 +11,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
+from mer_jax import checks
 from mer_jax.models import layers
 
 
@@ -32,10 +33,10 @@ class StateCnnLstm(nn.Module):
   """
 
   num_classes: int
-  channels: tuple[int, ...] = (32, 64, 128)
-  features: int = 512
-  lstm_features: int = 128
-  dropout: float = 0.0
+  channels: tuple[checks.Size, ...] = (32, 64, 128)
+  features: checks.Size = 512
+  lstm_features: checks.Size = 128
+  dropout: checks.Rate = 0.0
   convolution: str = "auto"
 
   takes: ClassVar[str] = "frames"

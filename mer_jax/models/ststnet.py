@@ -4,7 +4,7 @@ Liong, Gan, See, Khor, Huang, "Shallow Triple Stream Three-dimensional CNN (STST
 Micro-expression Recognition" (FG 2019).
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
@@ -37,12 +37,12 @@ class Ststnet(nn.Module):
   """
 
   num_classes: int
-  streams: tuple[int, ...] = (3, 5, 8)
-  dropout: float = 0.5
-  padding: int = 1
-  norm_momentum: float = 0.99
-  norm_epsilon: float = 1e-3
-  initialisation: str = "keras"
+  streams: tuple[checks.Size, ...] = (3, 5, 8)
+  dropout: checks.Rate = 0.5
+  padding: checks.Size = 1
+  norm_momentum: checks.Rate = 0.99
+  norm_epsilon: checks.Positive = 1e-3
+  initialisation: Annotated[str, checks.OneOf(INITIALISATIONS)] = "keras"
   factor: float = 1.0
   convolution: str = "auto"
 
@@ -53,12 +53,7 @@ class Ststnet(nn.Module):
     """Logits, float [B, K], of inputs["image"] (float [B, H, W, C]).
 
     `weights` (float [B]) are 0 for examples that must not enter the batch statistics.
-
-    Raises:
-      ConfigError: no such initialisation, or less padding than keeps the size.
     """
-    checks.check_choice("config.model.initialisation", self.initialisation, INITIALISATIONS)
-    checks.check_at_least("config.model.padding", self.padding, 1)
     x = inputs["image"] if self.factor == 1 else self.factor * inputs["image"]
     wider = self.padding - 1
     x = jnp.pad(x, ((0, 0), (wider, wider), (wider, wider), (0, 0))) if wider else x

@@ -7,6 +7,8 @@ streams of 2D and 3D convolutions, the temporal sampling deformation, and the va
 the streams read, their layers and sizes are of our choice.
 """
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -40,11 +42,11 @@ class Tsnn(nn.Module):
   """
 
   num_classes: int
-  form: str = "IF"
+  form: Annotated[str, checks.OneOf(FORMS)] = "IF"
   streams: tuple[str, ...] = ("apex", "flow", "frames")
-  channels: tuple[int, ...] = (16, 32, 64)
-  features: int = 64
-  dropout: float = 0.5
+  channels: tuple[checks.Size, ...] = (16, 32, 64)
+  features: checks.Size = 64
+  dropout: checks.Rate = 0.5
   convolution: str = "auto"
 
   @property
@@ -77,7 +79,6 @@ class Tsnn(nn.Module):
       ConfigError: no such form or stream.
     """
     del weights
-    checks.check_choice("config.model.form", self.form, FORMS)
     streams = {
       array: self._stream(inputs[array], array) for array in self.takes if array != "ratios"
     }

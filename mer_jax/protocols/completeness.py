@@ -13,6 +13,7 @@ import numpy as np
 
 from mer_jax import errors
 from mer_jax.clips import Clips
+from mer_jax.errors import shown
 from mer_jax.protocols.megc2019_labels import CLASS_NAMES
 from mer_jax.protocols.split import LEFT_OUT
 
@@ -74,7 +75,7 @@ def digest(clips: Clips, labels: np.ndarray) -> str:
 def digest_of(names: Sequence[str], labels: Sequence[int] | np.ndarray) -> str:
   """sha256 of clips: sorted lines "casme2/sub01/EP02_01f 1", each ended by a line feed."""
   lines = sorted(f"{name} {label}\n" for name, label in zip(names, labels, strict=True))
-  return hashlib.sha256("".join(lines).encode()).hexdigest()
+  return hashlib.sha256(shown("".join(lines)).encode()).hexdigest()
 
 
 def only_synthetic(clips: Clips) -> bool:

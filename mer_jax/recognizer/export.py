@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.errors import ConfigError
+from mer_jax.errors import ConfigError, shown
 from mer_jax.recognizer import engine, folder
 from mer_jax.recognizer.model import Model
 from mer_jax.runtime import atomic
@@ -76,7 +76,7 @@ def _stablehlo(model: Model, path: pathlib.Path) -> list[pathlib.Path]:
     for name, entry in model.arrays.items()
   }
   exported = jax.export.export(jax.jit(predict), platforms=PLATFORMS)(**given)
-  facts = json.dumps(model.facts(), indent=2, ensure_ascii=False) + "\n"
+  facts = shown(json.dumps(model.facts(), indent=2, ensure_ascii=False)) + "\n"
   beside = path.with_name(f"{path.name}.json")
   atomic.write_bytes(path, bytes(exported.serialize()))
   atomic.write_text(beside, facts)

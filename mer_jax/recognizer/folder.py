@@ -16,7 +16,7 @@ import safetensors
 import safetensors.numpy
 
 from mer_jax import checks
-from mer_jax.errors import ConfigError, DataError, unknown
+from mer_jax.errors import ConfigError, DataError, shown, unknown
 from mer_jax.runtime import atomic, regular_files
 
 FORMAT = 1
@@ -155,7 +155,7 @@ def content_of(
     "digest": hashlib.sha256(data).hexdigest(),
     SEAL: _UNSEALED,
   }
-  text = sealed(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+  text = sealed(shown(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
   return text, data, stored
 
 
@@ -222,7 +222,7 @@ def _facts(file: pathlib.Path, data: bytes) -> dict[str, Any]:
   try:
     text = data.decode("utf-8")
     facts = json.loads(text)
-  except ValueError as error:  # also of text that is not UTF-8
+  except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
     raise DataError(f"{file} is no JSON ({error}). Copy the folder again.") from error
   version = facts.get("format") if isinstance(facts, dict) else None
   if version != FORMAT:

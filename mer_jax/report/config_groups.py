@@ -32,7 +32,7 @@ def groups(config: Any, environment: Any, defaults: Mapping[str, Any] | None) ->
   Returns:
     Groups without an empty one, but the first is always there; empty without a config.
   """
-  lines = flat(config)
+  lines = flat(config) if isinstance(config, dict) else []
   if not dict(lines).get("start.weights"):  # without them that section decides nothing
     lines = [line for line in lines if not line[0].startswith("start.")]
   if not lines:
@@ -73,5 +73,7 @@ def _set_by_commands(environment: Any) -> list[str]:
   """The fields that the commands of a run set, of its start and of those that went on with it."""
   if not isinstance(environment, dict):
     return []
-  entries = [environment, *environment.get("resumed", [])]
+  resumed = environment.get("resumed", [])
+  entries = [environment, *(resumed if isinstance(resumed, list) else [])]
+  entries = [entry for entry in entries if isinstance(entry, dict)]
   return [name for entry in entries for name in _FIELD.findall(str(entry.get("command", "")))]

@@ -67,12 +67,12 @@ def _line(text: str) -> dict[str, Any] | None:
   try:
     line = json.loads(text)
     known = (
-      all(isinstance(line[key], int) for key in _COUNTS)
+      all(isinstance(line[key], int) and 0 <= line[key] < 2**63 for key in _COUNTS)
       and all(isinstance(line[key], int | float | None) for key in _SCORES)
       and isinstance(line["subject"], str)
     )
     return line if known else None
-  except (json.JSONDecodeError, KeyError, TypeError):
+  except (ValueError, KeyError, TypeError, RecursionError):
     return None
 
 

@@ -110,7 +110,7 @@ def _read_json(path: pathlib.Path) -> Any:
     return None
   try:
     return json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:  # also of text that is not UTF-8
+  except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
     raise WorkdirError(
       f"{path} is not JSON ({error}). The run writes it whole; take it from a copy, or run again."
     ) from error

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from mer_jax.errors import WorkdirError
+from mer_jax.errors import WorkdirError, shown
 
 # What a disk can have against being written, by what the system calls it.
 _OF_DISKS = tuple(
@@ -50,12 +50,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-  """`write_bytes` of `text` in UTF-8."""
-  write_bytes(path, text.encode("utf-8"))
+  """`write_bytes` of `text` in UTF-8, as `errors.shown` has it."""
+  write_bytes(path, shown(text).encode("utf-8"))
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-  """Adds `text`, in UTF-8, to the end of a file, creating it if absent.
+  """Adds `text`, in UTF-8 as `errors.shown` has it, to the end of a file, creating it if absent.
 
   A process that is killed meanwhile may leave a part of `text`, and a power loss none of what came
   after `synchronise`.
@@ -67,7 +67,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
     with open(path, "ab", buffering=0) as file:
       length = file.seek(0, os.SEEK_END)
       try:
-        data = memoryview(text.encode("utf-8"))
+        data = memoryview(shown(text).encode("utf-8"))
         while data:  # the last bytes that fit are written without an error
           data = data[file.write(data) :]
       except OSError:
@@ -133,6 +133,21 @@ def cannot_write(path: str | os.PathLike[str], error: BaseException) -> WorkdirE
     f"{os.fspath(path)} cannot be written: {_reason(error)}. What was there before is intact. Make"
     " room or give the right to write, then start the same command again."
   )
+
+
+def check_name(folder: str | os.PathLike[str]) -> None:
+  """Refuses a folder whose path is not UTF-8: the libraries of checkpoints and data open none.
+
+  Raises:
+    WorkdirError: shows the path, with escapes for what is not UTF-8.
+  """
+  path = os.path.abspath(folder)
+  if shown(path) != path:
+    raise WorkdirError(
+      f"{shown(path)} cannot be written: its name is not UTF-8 (see the escapes), and the libraries"
+      " that write checkpoints and prepared data open no such folder. Use one of another name; what"
+      " is only read may have any."
+    )
 
 
 @contextlib.contextmanager

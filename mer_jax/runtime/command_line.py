@@ -1,8 +1,10 @@
 """How every command parses its line and ends: an error is one line and an exit code."""
 
 import argparse
+import contextlib
 import difflib
 import os
+import pathlib
 import re
 import signal
 import sys
@@ -12,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from mer_jax.errors import ConfigError, Interrupted, MerError, WorkdirError
-from mer_jax.runtime import interrupts
+from mer_jax.runtime import atomic, interrupts, outputs
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,21 +61,9 @@ def execute(
     The exit code; of an error, after its message has been printed on standard error.
   """
   arguments = list(sys.argv[1:] if arguments is None else arguments)
-  try:
-    if overrides:
-      options, rest = parser.parse_known_args(arguments)
-      options.overrides = rest
-    else:
-      options = parser.parse_intermixed_args(arguments)
-    return command(options)
-  except BrokenPipeError:
-    # Whoever read the output has seen enough; what is still in the buffer must not fail at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-  except (Exception, KeyboardInterrupt) as error:
-    if "--debug" in arguments:
-      traceback.print_exc()
-    return report(_expected(error))
+  with outputs.unfailing() as streams:
+    options, code = _executed(parser, command, arguments, overrides)
+    return _with_unprinted(streams, options, code)
 
 
 def run_process(main: Callable[[], int]) -> NoReturn:
@@ -112,6 +102,53 @@ def report(error: MerError) -> int:
   return error.exit_code
 
 
+def _executed(
+  parser: argparse.ArgumentParser,
+  command: Callable[[argparse.Namespace], int],
+  arguments: list[str],
+  overrides: bool,
+) -> tuple[argparse.Namespace, int]:
+  """The options, as far as they could be read, and the exit code."""
+  options = argparse.Namespace()
+  try:
+    if overrides:
+      options, rest = parser.parse_known_args(arguments)
+      options.overrides = rest
+    else:
+      options = parser.parse_intermixed_args(arguments)
+    return options, command(options)
+  except (Exception, KeyboardInterrupt) as error:
+    if "--debug" in arguments:
+      traceback.print_exc()
+    return options, report(_expected(error))
+
+
+def _with_unprinted(
+  streams: Sequence[outputs.Output], options: argparse.Namespace, code: int
+) -> int:
+  """The exit code, after what could not be printed went into the folder of the results.
+
+  Of a command that leaves no files, a full standard output is an error of its own.
+  """
+  for stream in streams:
+    stream.flush()
+  notes = [stream.note() for stream in streams if stream.failure]
+  if not notes:
+    return code
+  # Of a build, the data are what it leaves; others read them.
+  names = ("workdir", "out", *(("data_dir",) if hasattr(options, "manual_dir") else ()))
+  places = [getattr(options, name, None) for name in names]
+  folder = next((pathlib.Path(place).expanduser() for place in places if place), None)
+  if folder is None:
+    failure = streams[0].failure
+    full = failure is not None and not outputs.is_left(failure)
+    return report(atomic.cannot_write("standard output", failure)) if full and not code else code
+  if folder.is_dir() and code not in (ConfigError.exit_code, WorkdirError.exit_code):
+    with contextlib.suppress(WorkdirError):  # no room there either
+      atomic.write_text(folder / outputs.FILE, "\n".join(notes))
+  return code
+
+
 def _expected(error: BaseException) -> MerError:
   """`error` itself where it is meant for users, otherwise what they can do about it."""
   if isinstance(error, MerError):
@@ -120,6 +157,13 @@ def _expected(error: BaseException) -> MerError:
     return Interrupted("Ctrl-C. The same command begins again where this one stopped.")
   if isinstance(error, OSError):
     return WorkdirError(f"A file or folder cannot be used: {error}")
+  if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    reason = " ".join(str(error).split())[:300]
+    return MerError(
+      f"There is not enough memory: {reason or 'no more was given'}. Make the input, the model or"
+      " the batch smaller, or lower the number of seeds; `ulimit -v` shows whether the shell allows"
+      " less than the machine has."
+    )
   text = " ".join(str(error).split()) or "no message"
   return MerError(
     f"Not foreseen, and so a fault of mer_jax: {type(error).__name__}: {text}. The same command"

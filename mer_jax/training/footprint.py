@@ -1,5 +1,6 @@
 """How much memory a step takes, estimated from its program before anything is compiled."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -54,6 +55,18 @@ def estimate(
   return Footprint(shared=max(many - MANY * each, 0), fold=each)
 
 
+def bytes_of_state(recipe: Recipe, inputs: dict[str, np.ndarray], hyper: Sequence[str]) -> int:
+  """What a fold of one seed keeps from step to step: parameters, statistics, optimiser.
+
+  Args:
+    recipe: model and optimiser.
+    inputs: [N, ...] each; only shapes and dtypes are looked at.
+    hyper: names of the hyper-parameters.
+  """
+  leaves = jax.tree.leaves(_state(recipe, inputs, _fold(hyper, 0)))
+  return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
+
+
 def memory_of(devices: Sequence[jax.Device]) -> int:
   """Bytes that one of `devices` has, whatever is free of them now.
 
@@ -71,11 +84,7 @@ def _peak_of_folds(recipe: Recipe, inputs, labels, hyper, count: int) -> int:
   data = Data(
     {name: shape(x.shape, x.dtype) for name, x in inputs.items()}, shape(labels.shape, jnp.int32)
   )
-  fold = Fold(
-    shape((), jnp.uint32),
-    shape(labels.shape, jnp.float32),
-    dict.fromkeys(hyper, shape((), jnp.float32)),
-  )
+  fold = _fold(hyper, len(labels))
 
   def step(fold, state, data):
     key = jax.random.key(0)
@@ -86,10 +95,23 @@ def _peak_of_folds(recipe: Recipe, inputs, labels, hyper, count: int) -> int:
       )
     )(fold, state)
 
-  example = {name: shape((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
-  state = jax.eval_shape(lambda f, x: init(recipe, jax.random.key(0), f, x), fold, example)
+  state = _state(recipe, inputs, fold)
   folds, states = jax.tree.map(lambda x: shape((count, *x.shape), x.dtype), (fold, state))
   return _peak(jax.make_jaxpr(step)(folds, states, data).jaxpr)
+
+
+def _fold(hyper: Sequence[str], clips: int) -> Fold:
+  """The shapes of what tells a fold apart."""
+  shape: Any = jax.ShapeDtypeStruct
+  numbers = dict.fromkeys(hyper, shape((), jnp.float32))
+  return Fold(shape((), jnp.uint32), shape((clips,), jnp.float32), numbers)
+
+
+def _state(recipe: Recipe, inputs: dict[str, np.ndarray], fold: Fold) -> Any:
+  """The shapes of a fold's first state."""
+  shape: Any = jax.ShapeDtypeStruct
+  example = {name: shape((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
+  return jax.eval_shape(lambda f, x: init(recipe, jax.random.key(0), f, x), fold, example)
 
 
 def _peak(jaxpr: core.Jaxpr) -> int:

@@ -6,6 +6,7 @@ Every setting of a sweep has such a file of its own.
 import json
 import os
 import pathlib
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -106,17 +107,28 @@ def synchronise_log(path: pathlib.Path) -> None:
     raise atomic.cannot_write(path, error) from error
 
 
-def lines_until(path: pathlib.Path, epoch: int) -> Iterable[str]:
-  """The whole lines of a log up to `epoch`, which every line names."""
+def lines_until(path: pathlib.Path, epoch: int) -> list[str]:
+  """The whole lines of a log up to `epoch`, which every line names.
+
+  Lines that are none, but for a last one that was cut off, are named on standard error.
+  """
   if not path.is_file():
-    return
-  for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    return []
+  kept, damaged = [], []
+  for number, line in enumerate(path.read_bytes().splitlines(keepends=True), 1):
     try:
-      row = json.loads(line)
-    except json.JSONDecodeError:
-      return
-    if row["epoch"] <= epoch and line.endswith("\n"):
-      yield line
+      text = line.decode("utf-8")
+      if json.loads(text)["epoch"] <= epoch and text.endswith("\n"):
+        kept.append(text)
+    except (ValueError, KeyError, TypeError, RecursionError):
+      damaged += [number] if line.endswith(b"\n") else []
+  if damaged:
+    print(
+      f"warning: {len(damaged)} lines of {path} cannot be read, the first of them line"
+      f" {damaged[0]}; they are left out.",
+      file=sys.stderr,
+    )
+  return kept
 
 
 def _split(sums: Sums, parts: int) -> list[Sums]:

@@ -123,6 +123,7 @@ def build(
     option for option in inspect.signature(_factory(name)).parameters if option not in _HYPER
   ]
   checks.check_names(f"optimizer {name}", allowed, given)
+  _check_options(name, given)
   checks.check_choice("config.optimizer.schedule", schedule.name, SCHEDULES)
   checks.check_at_least("config.optimizer.decay_steps", schedule.decay_steps, 0)
   checks.check_at_least("config.optimizer.warmup_steps", schedule.warmup_steps, 0)
@@ -145,6 +146,16 @@ def build(
       f" {schedule.steps} steps. Warm up for fewer, or train for more epochs."
     )
   return Optimizer(name, schedule, clip_norm, tuple(given.items()))
+
+
+def _check_options(name: str, given: Mapping[str, Any]) -> None:
+  """Raises ConfigError where an option is no number, or no switch, and its default is one."""
+  known = inspect.signature(_factory(name)).parameters
+  for option, value in given.items():
+    default = known[option].default
+    if isinstance(default, bool | int | float):
+      kind = bool if isinstance(default, bool) else float
+      checks.check_value(f"config.optimizer.{option}", kind, value)
 
 
 @functools.cache

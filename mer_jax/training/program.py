@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
+from mer_jax.errors import shown
 from mer_jax.runtime import distributed, xla_guard
 from mer_jax.training import agreement
 from mer_jax.training.batch import shared_batch
@@ -169,7 +170,7 @@ def build(
   settings = layout.folds // len(folds.names)
   dummies = layout.padded - layout.folds
   names = [*(list(folds.names) * settings), *(f"dummy {i}" for i in range(dummies))]
-  identity = np.array([zlib.crc32(name.encode()) for name in names], np.uint32)
+  identity = np.array([zlib.crc32(shown(name).encode()) for name in names], np.uint32)
   predicted = folds.held_out if folds.predicted is None else folds.predicted
   predicted = np.tile(predicted, (settings, 1))
   most = folds.most or int(predicted.sum(axis=1).max())

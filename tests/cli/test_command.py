@@ -131,19 +131,6 @@ def test_no_exception_is_a_traceback_unless_asked_for(error, kind, says, capsys)
   assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_reader_that_leaves_early_is_no_error(capfd):
-  def fails(options):
-    raise BrokenPipeError
-
-  code = (
-    "import sys; from mer_jax.cli import configs; from mer_jax.runtime import command_line\n"
-    "def fails(options): raise BrokenPipeError\n"
-    "sys.exit(command_line.execute(configs.parser(), fails, []))"
-  )
-  done = run("-c", code, cwd=ROOT)
-  assert (done.returncode, done.stderr) == (0, "")
-
-
 @pytest.mark.parametrize("module", ["mer_jax", *OLD_NAMES])
 def test_modules_are_commands_too(module, tmp_path):
   done = run("-m", module, "--help", cwd=tmp_path)

@@ -28,7 +28,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = (
   *("README.md", "docs/index.md", "docs/data.md", "docs/experiments.md", "docs/models.md"),
   *("docs/own_data.md", "docs/recognition.md", "docs/own_video.md", "docs/spotting.md"),
-  *("docs/grids.md", "docs/trust.md", "docs/devices.md", "docs/performance.md", "docs/results.md"),
+  *("docs/grids.md", "docs/trust.md", "docs/robustness.md", "docs/devices.md"),
+  *("docs/performance.md", "docs/results.md"),
   *("docs/extending.md", "docs/glossary.md", "docs/api.md"),
 )
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
@@ -46,6 +47,7 @@ KEPT = ("JAX_COMPILATION", "JAX_PERSIST", "XLA_FLAGS")
 # What is left out, and why.
 NOT_HERE = {
   "make demo": "a step of its own in .github/workflows/ci.yml",
+  "python -m tests.fuzz --minutes 10": "tests/fuzz/test_cases.py runs some of it",
   "make install": "what `make test` does before this test can run",
   "make test": "what runs this test",
   "source .venv/bin/activate": "the sandbox has its own PATH",

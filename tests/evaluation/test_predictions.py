@@ -52,7 +52,8 @@ def arbitrary(draw):
   classes = st_numpy.arrays(np.int64, r, elements=st.integers(0, k - 1))
   unit = st.floats(0, 1, width=32)
   gap = draw(st_numpy.arrays(np.bool_, r))
-  p = draw(st_numpy.arrays(np.float32, (r, k), elements=unit))
+  p = draw(st_numpy.arrays(np.float32, (r, k), elements=unit)) + np.float32(1e-3)
+  p /= p.sum(axis=1, keepdims=True)
   seed, dataset, subject, clip = zip(*keys, strict=True)
   return Predictions(
     np.array(seed),

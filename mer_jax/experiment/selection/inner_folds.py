@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.errors import ConfigError
+from mer_jax.errors import ConfigError, shown
 from mer_jax.protocols.split import Split
 from mer_jax.training.program import Folds
 
@@ -100,4 +100,4 @@ def _groups(
 
 
 def _draw(fold: str, subject: str) -> bytes:
-  return hashlib.sha256(f"{fold} {subject}".encode()).digest()
+  return hashlib.sha256(shown(f"{fold} {subject}").encode()).digest()

@@ -134,7 +134,13 @@ def curve(folder: str | os.PathLike[str], honest: Predictions) -> leaky_curve.Cu
 def inner(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
   """selection.json of a run whose epoch and setting inner folds selected; else None."""
   content = _read(pathlib.Path(folder) / "selection.json")
-  return content if content and content.get("name") == INNER else None
+  if not content or content.get("name") != INNER or not {"inner_folds", "metric"} <= set(content):
+    return None
+  known = all(
+    isinstance(entry.get("setting"), str) and isinstance(entry.get("score"), float | int | None)
+    for entry in content["selected"]
+  )
+  return content if known else None
 
 
 def selected_sentence(content: dict[str, Any]) -> str:
@@ -171,11 +177,17 @@ def _selected(path: pathlib.Path) -> list[dict[str, Any]]:
   return (_read(path) or {}).get("selected", [])
 
 
+_ENTRY = {"seed": int, "fold": str, "epoch": int}
+
+
 def _read(path: pathlib.Path) -> dict[str, Any] | None:
+  """A selection file; None where it is absent or damaged."""
   try:
-    return json.loads(path.read_text(encoding="utf-8"))
-  except (FileNotFoundError, ValueError):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    whole = all({n: type(entry.get(n)) for n in _ENTRY} == _ENTRY for entry in content["selected"])
+  except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
     return None
+  return content if whole else None
 
 
 def _rows(

@@ -69,7 +69,10 @@ def read(path: str | os.PathLike[str]) -> tuple[list[int], Arrays]:
       snapshot = json.loads(line)
       arrays = {name: _unpacked(packed) for name, packed in snapshot.items() if name != "epoch"}
       snapshots.append((int(snapshot["epoch"]), arrays))
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
+      break
+    if _shapes(arrays) != _shapes(snapshots[0][1]):
+      snapshots.pop()
       break
   if not snapshots:
     return [], {}
@@ -77,6 +80,10 @@ def read(path: str | os.PathLike[str]) -> tuple[list[int], Arrays]:
   return [e for e, _ in snapshots], {
     name: np.stack([a[name] for _, a in snapshots]) for name in names
   }
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+  return {name: array.shape for name, array in arrays.items()}
 
 
 def _packed(array: np.ndarray) -> dict:
