@@ -5,7 +5,6 @@ Paper: Vibha, "Capturing Subtle Emotions: A Novel Parallel CNN-LSTM Architecture
   beat a sequence of both, and that their fusion beats either.
 Command: mer_jax train --config=ablation --workdir=DIR
   (needs the corpora built with --config frames128)
-  mer_jax compare DIR/parallel/casme2 DIR/cnn/casme2 DIR/lstm/casme2 DIR/sequential/casme2
 Arguments: frames, the default: flow from the onset to 48 frames. maps: the four published flow maps
   of a clip of CASME II.
 Rows: parallel is the model, each other row differs from it in the switch that names it. start

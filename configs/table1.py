@@ -8,7 +8,7 @@ Command: mer_jax train --config=table1:casme2 --workdir=DIR
   (needs the corpus built with --config frames48 and with --config frames128)
 Arguments: a corpus of frames (casme2, the default, samm, smic, megc2019, casme2_five_class and so
   on), with rows made small where 2 CPU cores would take more than half an hour; with _full behind
-  it, as casme2_full, every row as its own config has it.
+  it, as casme2_full, in full size, for accelerators.
 Systems are chosen with --config.show, as "--config.show=('tsnn_if','tsnn_lf')", and changed like
   any config: --config.systems.larnet.training.epochs=100.
 Time: not measured.
@@ -23,6 +23,8 @@ CORPORA = corpora.WITH_FRAMES
 ARGUMENTS = (*CORPORA, *(f"{corpus}_full" for corpus in CORPORA))
 # Name of the row, its config, what follows the corpus in the argument of that, what it changes.
 ROWS = (
+  ("state_cnn_lstm", "state_cnn_lstm", "", {}),
+  ("dtscnn", "dtscnn", "", {}),
   ("pairwise_bilstm", "pairwise_bilstm", "", {}),
   ("larnet", "larnet", "", {}),
   ("tsnn_if", "tsnn", "", {"model.form": "IF"}),
@@ -37,6 +39,11 @@ ROWS = (
 SMALL = {
   "pairwise_bilstm": {"input.num_frames": 8, "input.size": 32},
   "tsnn": {"input.num_frames": 8, "input.size": 32},
+}
+# Of a config made small what the full mode enlarges.
+FULL = {
+  "state_cnn_lstm": {"model.channels": (32, 64, 128), "model.features": 512},
+  "dtscnn": {"input.num_frames": 128},
 }
 
 
@@ -54,6 +61,7 @@ def get_config(arg: str = "casme2"):
   grid.published = "table1"
   for row, name, variant, fields in ROWS:
     config = config_files.module(name).get_config(corpus + variant)
-    config.update_from_flattened_dict((SMALL.get(name, {}) if arg == corpus else {}) | fields)
+    of_mode = (SMALL if arg == corpus else FULL).get(name, {})
+    config.update_from_flattened_dict(of_mode | fields)
     settings.add_system(grid, row, config)
   return grid

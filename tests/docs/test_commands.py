@@ -105,6 +105,8 @@ LESS = {
   "train table2": ("--config.show=('lbp_top_p4_t10','hoof_n4_t10')",),
   # Rows run in tests/experiment/test_table1.py.
   "train table1": ("--config.show=('ma2019_sum',)", "--config.epochs=1"),
+  # Switches are met in tests/experiment/test_ablation.py.
+  "train ablation": ("--config.show=('parallel','sequential')", "--config.epochs=1"),
   # All kinds of columns are met in tests/experiment/test_composite.py.
   "train composite": ("--config.show=('ststnet',)", "--config.epochs=10"),
   "train micro_attention": (*SMALL, "--config.model.channels=(2,)"),

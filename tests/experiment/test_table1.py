@@ -12,6 +12,8 @@ from mer_jax.report import published
 
 # Of frames of 16 pixels, for one epoch.
 SMALL = {
+  "state_cnn_lstm": {"size": 8},
+  "dtscnn": {"num_frames": 4, "size": 8},
   "pairwise_bilstm": {"num_frames": 3, "size": 8},
   "larnet": {"size": 8},
   "tsnn": {"num_frames": 4, "size": 8},
@@ -27,7 +29,9 @@ def small(data_dir):
   config.data_dir, config.devices, config.epochs = str(data_dir), 1, 1
   for row in config.systems.values():
     row.input.update(SMALL[row.model.name])
-    if row.model.name == "sssnet":
+    if row.model.name == "dtscnn":
+      row.model.update({"channels": (2, 2, 2), "features": 4})
+    elif row.model.name == "sssnet":
       with row.unlocked():
         row.model.channels, row.model.features = (2, 2), 4
     else:
