@@ -10,7 +10,7 @@ from ml_collections import config_dict
 from mer_jax import inputs
 from mer_jax.clips import Clips
 from mer_jax.errors import MerError
-from mer_jax.experiment import data, settings, start, trainer
+from mer_jax.experiment import data, feasible, settings, start, trainer
 from mer_jax.recognizer import provenance
 
 
@@ -58,6 +58,6 @@ def _build(config: config_dict.ConfigDict, loaded: _Loaded) -> None:
   arrays = inputs.make(config.input.name, clip, **settings.options(config.input))
   trainer.check_input(config, model, arrays)
   if isinstance(model, trainer.Network):
-    with trainer.tracing(config, arrays):
+    with feasible.tracing(config, arrays):
       jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
     start.of(config, loaded.class_names, model, arrays)

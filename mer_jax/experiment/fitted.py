@@ -12,7 +12,7 @@ from ml_collections import config_dict
 
 from mer_jax import protocols, recognizer
 from mer_jax.errors import TrainingError
-from mer_jax.experiment import drawn_source, settings, workdir
+from mer_jax.experiment import drawn_source, environment, settings
 from mer_jax.experiment.start_options import LEAKY
 from mer_jax.recognizer import provenance
 from mer_jax.recognizer.model import NOT_MEASURED
@@ -53,7 +53,7 @@ def model(
     classes=tuple(split.class_names),
     weights=checked(weights),
     provenance=_provenance(config, split),
-    versions=workdir.versions(),
+    versions=environment.versions(),
     **from_config(config, architecture),
   )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from mer_jax import protocols, recognizer, training
 from mer_jax.errors import ConfigError, DataError, unknown
-from mer_jax.experiment import drawn_source, fitted, workdir
+from mer_jax.experiment import drawn_source, environment, fitted
 from mer_jax.recognizer import engine, provenance
 from mer_jax.recognizer.weights import nested
 from mer_jax.runtime import atomic, regular_files
@@ -72,7 +72,7 @@ def _of_fold(path: pathlib.Path, fold: str, seed: int | None) -> recognizer.Mode
     target=content["training"]["target"],
     mirror_at_test=content["training"]["mirror_at_test"],
     config=content,
-    versions=workdir.versions(),
+    versions=environment.versions(),
   )
   names = _names_in_order(engine.expected_shapes(model))
   weights = _weights(path, facts, names, place, [facts["seeds"].index(s) for s in seeds])

@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_jax.evaluation import remarks
 from mer_jax.evaluation.clip_table import ClipTable
-from mer_jax.experiment import settings
+from mer_jax.experiment import identity
 from mer_jax.report.clip_rows import predictions_text
 from mer_jax.runtime import regular_files
 
@@ -72,7 +72,7 @@ def _config(file: pathlib.Path) -> dict[str, str] | None:
   """The identity of the config beside `file`, its values as text; None where it cannot be read."""
   try:
     content = json.loads(regular_files.read_text(file.parent / "config.json"))
-    fields = settings.identity(content["config"])
+    fields = identity.fields(content["config"])
   except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
     return None
   return {

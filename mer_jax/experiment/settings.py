@@ -4,7 +4,6 @@ Config files start from `default()` and change what their paper changes. The sec
 `model`, `optimizer` and `protocol` take further fields, the options of what they name.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -19,37 +18,8 @@ from mer_jax.experiment.selection import options as options_of_selection
 
 # Sections with further fields, the options of what their `name` names, which checks them.
 OPEN_SECTIONS = ("input", "model", "optimizer", "protocol", "drawn", "stages", "svm")
-# Fields that workdirs of earlier versions lack, with the values that stood for them: at these they
-# decide nothing.
-NEWER = {
-  "training.losses": [["class", 1.0]],
-  "training.trained": [],
-  "training.frozen": [],
-  "training.stages": [],
-  "svm.layer": "",
-}
 # Seeds are 32 bits of a key; every other whole number is an int32 of the program.
 MOST_SEEDS = 2**32
-# Fields that say where and how, not what: they may differ between a run and its continuation. More
-# values of its variants add runs and change none.
-NOT_IDENTITY = (
-  "devices",
-  "data.data_dir",
-  "data.cache_dir",
-  "checkpoint",
-  "profile",
-  "training.fold_block",
-  "training.convolution",
-  "variants.values",
-  # Which weights they are says start.digest.
-  "start.weights",
-  # Of a grid: its systems, which have workdirs of their own, and where their data come from.
-  "data_dir",
-  "cache_dir",
-  "corpora",
-  "show",
-  "systems",
-)
 
 
 def default() -> config_dict.ConfigDict:
@@ -292,24 +262,6 @@ def to_json(config: config_dict.ConfigDict) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict()))
 
 
-def identity(config: dict[str, Any]) -> dict[str, Any]:
-  """The flat fields ("training.epochs") of a JSON config that decide what a run computes."""
-  flat = _flatten(config, "")
-  # Without weights to start from, the fields of that section decide nothing.
-  without = NOT_IDENTITY if flat.get("start.weights") else (*NOT_IDENTITY, "start")
-  return {
-    key: value
-    for key, value in flat.items()
-    if not any(key == name or key.startswith(name + ".") for name in without)
-    and not (key in NEWER and value == NEWER[key])
-  }
-
-
-def digest(config: dict[str, Any]) -> str:
-  """sha256 of the identity of a JSON config, in hexadecimal."""
-  return hashlib.sha256(json.dumps(identity(config), sort_keys=True).encode()).hexdigest()
-
-
 def _check_fields(given, known, prefix: str) -> None:
   is_open = prefix.rstrip(".") in OPEN_SECTIONS
   for key in given:
@@ -328,13 +280,3 @@ def _check_fields(given, known, prefix: str) -> None:
 def _check_section(given: Any, name: str) -> None:
   if not isinstance(given, config_dict.ConfigDict):
     raise ConfigError(f"config.{name} is {given!r}; it must be a section with fields.")
-
-
-def _flatten(tree: dict[str, Any], prefix: str) -> dict[str, Any]:
-  flat = {}
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      flat |= _flatten(value, f"{prefix}{key}.")
-    else:
-      flat[prefix + key] = value
-  return flat

@@ -3,10 +3,9 @@
 Either is built from a config and predicts each clip by the fold that holds the clip's subject out.
 """
 
-import contextlib
 import json
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,8 +15,17 @@ import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import inputs, models, protocols, svm, targets, training
-from mer_jax.errors import ConfigError, MerError
-from mer_jax.experiment import machine, recipes, settings, stages, start, svm_on_layer, sweep
+from mer_jax.errors import ConfigError
+from mer_jax.experiment import (
+  feasible,
+  machine,
+  recipes,
+  settings,
+  stages,
+  start,
+  svm_on_layer,
+  sweep,
+)
 from mer_jax.experiment.machine import SVM, Svm
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
@@ -100,27 +108,6 @@ def check_input(
     machine.check_input(config, arrays)
   else:
     models.check_input(config.model.name, model, config.input.name, arrays)
-
-
-@contextlib.contextmanager
-def tracing(config: config_dict.ConfigDict, arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
-  """While inside, where the model of `config` is first traced, each error is a ConfigError.
-
-  Args:
-    config: resolved; its model may be somebody's own.
-    arrays: the input, [N, ...] each.
-  """
-  try:
-    yield
-  except MerError:
-    raise
-  except Exception as error:
-    shapes = ", ".join(f"{name} {array.shape[1:]}" for name, array in arrays.items())
-    raise ConfigError(
-      f"The model {config.model.name!r} with the options {settings.options(config.model)} cannot be"
-      f" built for clips of {shapes}: {type(error).__name__}: {' '.join(str(error).split())[:300]}."
-      " Change config.model or config.input; --debug shows where it happened."
-    ) from error
 
 
 def build_program(
@@ -232,7 +219,7 @@ def _layout(
   split: Split,
   folds: int,
 ) -> training.Layout:
-  _check_memory(config, by_stage, arrays, folds)
+  feasible.check_memory(config, by_stage, arrays, folds)
   block, settings_of_folds = config.training.fold_block, by_stage[0][1]["learning_rate"]
   footprint = None
   if not block:  # half a second of tracing, which a block that was set by hand makes needless
@@ -246,26 +233,6 @@ def _layout(
     config.devices,
     seeds=config.seeds,
     footprint=footprint,
-  )
-
-
-def _check_memory(
-  config: config_dict.ConfigDict,
-  by_stage: Sequence[tuple[training.Recipe, Mapping[str, list[float]]]],
-  arrays: dict[str, np.ndarray],
-  folds: int,
-) -> None:
-  """Raises ConfigError where the model cannot be built, or what it keeps cannot fit into memory."""
-  with tracing(config, arrays):
-    each = max(training.bytes_of_state(recipe, arrays, list(hyper)) for recipe, hyper in by_stage)
-  settings_of_folds = len(by_stage[0][1]["learning_rate"])
-  count = config.seeds * settings_of_folds * folds
-  memory.check(
-    f"Training {count:,} models of {memory.in_words(each)} each ({config.seeds:,} seeds,"
-    f" {settings_of_folds} settings, {folds} folds) side by side",
-    count * each,
-    memory.limit(),
-    "Lower config.seeds, or the sizes of config.model.",
   )
 
 

@@ -1,14 +1,9 @@
 """The folder of a run: which config, code and data it belongs to."""
 
 import contextlib
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,21 +11,10 @@ from ml_collections import config_dict
 
 import mer_jax
 from mer_jax.errors import WorkdirError
-from mer_jax.experiment import settings
+from mer_jax.experiment import environment, identity, settings
 from mer_jax.runtime import atomic, distributed, locks, outputs
 
 _NAMED = 5  # definitions that a message names
-_PACKAGES = (
-  "jax",
-  "jaxlib",
-  "flax",
-  "optax",
-  "orbax-checkpoint",
-  "numpy",
-  "opencv-python-headless",
-  "scikit-learn",
-)
-_ROOT = pathlib.Path(mer_jax.__file__).resolve().parent
 
 
 class Origin(NamedTuple):
@@ -97,26 +81,26 @@ def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) ->
   Raises:
     WorkdirError: an earlier part of this run used other data, or the folder cannot be written.
   """
-  now = {**_environment(origin.devices), "data_fingerprint": origin.fingerprint}
+  now = {**environment.of(origin.devices), "data_fingerprint": origin.fingerprint}
   try:
     atomic.make_folder(path)
-    environment = _earlier(path) if (path / "config.json").is_file() else None
-    if environment is None and (path / "config.json").is_file():
+    recorded = _earlier(path) if (path / "config.json").is_file() else None
+    if recorded is None and (path / "config.json").is_file():
       print(
         f"warning: {path} lost its environment.json: whether the run began with this code and"
         " these data cannot be checked.",
         file=sys.stderr,
       )
-    if environment:
-      _check_fingerprint(path, environment, origin.fingerprint)
-      _warn_of_packages(environment, now)
+    if recorded:
+      _check_fingerprint(path, recorded, origin.fingerprint)
+      _warn_of_packages(recorded, now)
   except OSError as error:
     raise WorkdirError(f"The workdir {path} cannot be used: {error}.") from error
   remove_abandoned(path)
   # config.json last: a folder that has it was claimed to the end.
-  environment = _continued(environment, now) if environment else now
-  environment = {**environment, "sources": origin.sources}
-  _write_json(path / "environment.json", environment)
+  recorded = _continued(recorded, now) if recorded else now
+  recorded = {**recorded, "sources": origin.sources}
+  _write_json(path / "environment.json", recorded)
   write_config(path, config)
 
 
@@ -145,10 +129,10 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
   Raises:
     WorkdirError: code that an unfinished run has trained with differs; says which.
   """
-  environment = _earlier(path) if (path / "config.json").is_file() else None
-  if environment is None:
+  recorded = _earlier(path) if (path / "config.json").is_file() else None
+  if recorded is None:
     return
-  before = environment.get("sources") or {}
+  before = recorded.get("sources") or {}
   # A definition that is new can matter only through one that was there and now names it.
   differs = [
     f"{name} ({'changed' if name in sources else 'not reached any more'})"
@@ -158,11 +142,11 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
   if not differs and before:
     return
   named = ", ".join(differs[:_NAMED]) + ", ..." * (len(differs) > _NAMED)
-  commit = str(environment.get("git_commit", "unknown"))
+  commit = str(recorded.get("git_commit", "unknown"))
   message = (
     f"{path} holds an unfinished run of another version of the code (mer_jax"
-    f" {environment.get('mer_jax')}, commit {commit}; now {mer_jax.__version__}, commit"
-    f" {_git_commit()}). What its training reaches differs in"
+    f" {recorded.get('mer_jax')}, commit {commit}; now {mer_jax.__version__}, commit"
+    f" {environment.commit()}). What its training reaches differs in"
     f" {named or 'unknown parts: that version kept no digests'}"
   )
   if allowed:
@@ -170,15 +154,15 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
     return
   raise WorkdirError(
     f"{message}. Its results would be those of neither version. Use a new --workdir, or go back to"
-    f" the code of that run{f': git checkout {commit}' if _is_clean(commit) else ''}, or go on all"
-    " the same with --config.checkpoint.allow_changed_code=True."
+    f" the code of that run{f': git checkout {commit}' if environment.is_clean(commit) else ''}, or"
+    " go on all the same with --config.checkpoint.allow_changed_code=True."
   )
 
 
 def check_data(path: pathlib.Path, fingerprint: str) -> None:
   """Raises WorkdirError if the run in `path` was made on other data than `fingerprint` is of."""
-  if environment := _earlier(path):
-    _check_fingerprint(path, environment, fingerprint)
+  if recorded := _earlier(path):
+    _check_fingerprint(path, recorded, fingerprint)
 
 
 def read_config(path: pathlib.Path) -> dict[str, Any]:
@@ -197,16 +181,7 @@ def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
     WorkdirError: the folder cannot be written.
   """
   content = settings.to_json(config)
-  _write_json(path / "config.json", {"hash": settings.digest(content), "config": content})
-
-
-def versions() -> dict[str, str]:
-  """Versions of this package, of Python and of the libraries that decide what is computed."""
-  return {
-    "mer_jax": mer_jax.__version__,
-    "python": platform.python_version(),
-    **{name: _version(name) for name in _PACKAGES},
-  }
+  _write_json(path / "config.json", {"hash": identity.digest(content), "config": content})
 
 
 def _half_claimed(file: pathlib.Path) -> bool:
@@ -242,17 +217,17 @@ def _earlier(path: pathlib.Path) -> dict[str, Any] | None:
   file = path / "environment.json"
   if not file.is_file():
     return None
-  environment = _read_json(file, {"data_fingerprint": str, "packages": dict})
+  recorded = _read_json(file, {"data_fingerprint": str, "packages": dict})
   for name, kind in {"sources": dict, "resumed": list}.items():
-    if not isinstance(environment.get(name, kind()), kind):
+    if not isinstance(recorded.get(name, kind()), kind):
       raise _damaged(file, f"its field {name!r} is no {kind.__name__}")
-  if not all(isinstance(entry, dict) for entry in environment.get("resumed", [])):
+  if not all(isinstance(entry, dict) for entry in recorded.get("resumed", [])):
     raise _damaged(file, "its field 'resumed' holds something else than objects")
-  return environment
+  return recorded
 
 
 def _check_same(path: pathlib.Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-  old_fields, new_fields = settings.identity(old["config"]), settings.identity(new)
+  old_fields, new_fields = identity.fields(old["config"]), identity.fields(new)
   differs = [
     f"{key}: {old_fields.get(key, 'absent')!r} there, {new_fields.get(key, 'absent')!r} now"
     for key in sorted({*old_fields, *new_fields})
@@ -265,8 +240,8 @@ def _check_same(path: pathlib.Path, old: dict[str, Any], new: dict[str, Any]) ->
     )
 
 
-def _check_fingerprint(path: pathlib.Path, environment: dict[str, Any], fingerprint: str) -> None:
-  before = environment.get("data_fingerprint")
+def _check_fingerprint(path: pathlib.Path, recorded: dict[str, Any], fingerprint: str) -> None:
+  before = recorded.get("data_fingerprint")
   if before != fingerprint:
     raise WorkdirError(
       f"The run in {path} was made on other data (fingerprint {str(before)[:12]}..., now"
@@ -274,8 +249,8 @@ def _check_fingerprint(path: pathlib.Path, environment: dict[str, Any], fingerpr
     )
 
 
-def _warn_of_packages(environment: dict[str, Any], now: dict[str, Any]) -> None:
-  before = environment.get("packages", {})
+def _warn_of_packages(recorded: dict[str, Any], now: dict[str, Any]) -> None:
+  before = recorded.get("packages", {})
   differs = [
     f"{name} {before.get(name, 'absent')} there, {version} now"
     for name, version in now["packages"].items()
@@ -289,54 +264,12 @@ def _warn_of_packages(environment: dict[str, Any], now: dict[str, Any]) -> None:
     )
 
 
-def _continued(environment: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+def _continued(recorded: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
   """`environment` with what is now other than when the run last began or went on."""
-  resumed = environment.get("resumed", [])
-  facts = {**environment, **{k: v for entry in resumed for k, v in entry.items()}}
+  resumed = recorded.get("resumed", [])
+  facts = {**recorded, **{k: v for entry in resumed for k, v in entry.items()}}
   # Every start has a time and a command of its own; alone they say nothing.
   if all(facts.get(k) == v for k, v in now.items() if k not in ("time", "command")):
-    return environment
+    return recorded
   differs = {k: v for k, v in now.items() if facts.get(k) != v}
-  return {**environment, "resumed": [*resumed, differs]}
-
-
-def _environment(devices: list[str]) -> dict[str, Any]:
-  return {
-    "mer_jax": mer_jax.__version__,
-    "git_commit": _git_commit(),
-    "python": platform.python_version(),
-    "platform": platform.platform(),
-    "packages": {name: _version(name) for name in _PACKAGES},
-    "devices": devices,
-    "cpu_cores": os.cpu_count(),
-    "command": " ".join(sys.argv),
-    "time": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-  }
-
-
-def _version(package: str) -> str:
-  try:
-    return importlib.metadata.version(package)
-  except importlib.metadata.PackageNotFoundError:
-    return "not installed"
-
-
-def _git_commit() -> str:
-  """The commit of the checkout that the package runs from, with "-dirty" where files differ."""
-  if not (_ROOT.parent / ".git").exists():
-    return "not a checkout"
-  try:
-    described = subprocess.run(
-      ["git", "-C", str(_ROOT.parent), "describe", "--always", "--dirty", "--abbrev=40"],
-      capture_output=True,
-      text=True,
-      timeout=20,
-      check=True,
-    )
-  except (OSError, subprocess.SubprocessError):
-    return "unknown"
-  return described.stdout.strip()
-
-
-def _is_clean(commit: str) -> bool:
-  return " " not in commit and commit != "unknown" and not commit.endswith("-dirty")
+  return {**recorded, "resumed": [*resumed, differs]}

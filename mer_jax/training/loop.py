@@ -92,7 +92,8 @@ def train(
   per_epoch = program.steps_per_epoch
   began, state = checkpoints.restore(program.init, layout, stages.entries(program, plan.ends))
   epoch = began
-  logs = [history, *([recorder] if recorder else [])] if distributed.is_main() else []
+  logs: list[History | Recorder] = [history, *([recorder] if recorder else [])]
+  logs = logs if distributed.is_main() else []
   for log_file in logs:
     log_file.rewind(epoch)
   due = set(snapshot_epochs(plan, recorder.every_epochs) if recorder else [])
@@ -135,8 +136,7 @@ def train(
         log(pending)
         pending = None
         # Before the checkpoint: after a power loss a run may repeat epochs, but must not lack any.
-        for log_file in logs:
-          log_file.synchronise()
+        _synchronise(logs)
         checkpoints.save(until, state, layout)
       epoch = until
   if number := distributed.largest(request.signal):  # whichever process it came to
@@ -153,6 +153,11 @@ def _stage(program: Program, plan: Plan, epoch: int, state: FoldState) -> tuple[
   place = bisect.bisect_right(plan.ends, epoch)
   stage = (*program.before, program)[place]
   return stage, stages.enter(stage, state) if epoch in plan.ends else state
+
+
+def _synchronise(logs: list[History | Recorder]) -> None:
+  for log in logs:
+    log.synchronise()
 
 
 def snapshot_epochs(plan: Plan, every: int) -> list[int]:

@@ -4,7 +4,7 @@ import pytest
 
 from configs import ablation
 from mer_jax import errors
-from mer_jax.experiment import grid, run, settings, trainer
+from mer_jax.experiment import grid, identity, run, settings, trainer
 
 # Sections of a config that a row may set as a whole.
 OF_ROWS = {"start": "start.", "input_padded_frames": "input.", "input_onset_difference": "input."}
@@ -14,10 +14,10 @@ SMALL = {"channels": (1, 2, 2), "cnn_features": 2, "lstm_features": 2, "head_fea
 @pytest.mark.parametrize("arg", ablation.ARGUMENTS)
 def test_a_row_differs_in_the_switch_that_names_it(arg):
   config = ablation.get_config(arg)
-  plain = settings.identity(settings.to_json(config.systems.parallel))
+  plain = identity.fields(settings.to_json(config.systems.parallel))
   for name, system in config.systems.items():
     trainer.build_model(system, 3)
-    fields = settings.identity(settings.to_json(system))
+    fields = identity.fields(settings.to_json(system))
     differ = {key for key in {*plain, *fields} if plain.get(key) != fields.get(key)}
     if name in OF_ROWS:
       assert differ

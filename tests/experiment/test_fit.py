@@ -12,7 +12,7 @@ from configs import ststnet
 from mer_jax import errors, evaluation, inputs, recognizer, svm
 from mer_jax.cli import command
 from mer_jax.evaluation import remarks
-from mer_jax.experiment import data, fit, fitted, run, settings, start, trainer
+from mer_jax.experiment import data, fit, fitted, identity, run, settings, start, trainer
 from mer_jax.recognizer import Provenance, folder
 from mer_jax.report.page import NOT_TRAINED
 
@@ -247,10 +247,10 @@ def test_fields_that_do_not_fit_each_other_are_named(fields, says):
 
 def test_without_weights_a_config_is_what_it_was_before_there_were_any():
   content = settings.to_json(settings.default())
-  digest = settings.digest(content)
-  assert settings.digest({k: v for k, v in content.items() if k != "start"}) == digest
+  digest = identity.digest(content)
+  assert identity.digest({k: v for k, v in content.items() if k != "start"}) == digest
   content["start"] |= {"weights": "x", "digest": "abc"}
-  assert settings.digest(content) != digest
+  assert identity.digest(content) != digest
 
 
 @pytest.mark.parametrize("join", [True, False])

@@ -7,7 +7,7 @@ import pytest
 from ml_collections import config_dict
 
 from mer_jax.errors import ConfigError
-from mer_jax.experiment import config_files, corpora, settings
+from mer_jax.experiment import config_files, corpora, identity, settings
 
 CONFIGS = sorted(
   path.stem
@@ -74,13 +74,13 @@ def test_a_missing_field_is_named():
 
 def test_where_and_how_do_not_change_what_a_run_is():
   config = settings.default()
-  digest = settings.digest(settings.to_json(config))
+  digest = identity.digest(settings.to_json(config))
   config.devices = 3
   config.data.data_dir = "elsewhere"
   config.training.fold_block = 2
-  assert settings.digest(settings.to_json(config)) == digest
+  assert identity.digest(settings.to_json(config)) == digest
   config.training.epochs = 7
-  assert settings.digest(settings.to_json(config)) != digest
+  assert identity.digest(settings.to_json(config)) != digest
 
 
 def test_options_are_all_fields_but_the_name():

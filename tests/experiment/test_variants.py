@@ -10,7 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from mer_jax import errors, evaluation
-from mer_jax.experiment import data, settings, sweep, variants
+from mer_jax.experiment import data, identity, settings, sweep, variants
 
 
 @pytest.fixture
@@ -74,11 +74,11 @@ def rows_of(folder):
 def test_a_variant_is_the_config_with_one_field_changed(config, field, values, names, taken):
   found = variants.expand(vary(config, field, *values))
   assert [variant.name for variant in found] == names
-  plain = settings.identity(settings.to_json(config)) | {"variants.field": ""}
+  plain = identity.fields(settings.to_json(config)) | {"variants.field": ""}
   for variant, value in zip(found, taken, strict=True):
     now = settings.field(variant.config, field)
     assert (now, type(now)) == (value, type(settings.field(config, field)))
-    changed = settings.identity(settings.to_json(variant.config))
+    changed = identity.fields(settings.to_json(variant.config))
     assert {key for key in plain if plain[key] != changed[key]} <= {field}
   assert config.variants.field == field  # the config given is left as it was
 

@@ -6,7 +6,7 @@ import pytest
 from processes import owner_of
 
 from mer_jax.errors import WorkdirError
-from mer_jax.experiment import fit, run, settings, variants, workdir
+from mer_jax.experiment import environment, fit, identity, run, settings, variants, workdir
 from mer_jax.runtime import locks
 
 DATA = "a" * 64
@@ -28,7 +28,7 @@ def test_a_new_folder_is_claimed_and_recognised(tmp_path):
   begin(tmp_path / "run", config)
   stored = json.loads((tmp_path / "run" / "config.json").read_text())
   assert stored["config"]["training"]["epochs"] == 100
-  assert stored["hash"] == settings.digest(stored["config"])
+  assert stored["hash"] == identity.digest(stored["config"])
   workdir.examine(tmp_path / "run", config)
 
 
@@ -86,7 +86,7 @@ def test_other_data_is_refused_and_nothing_is_written(tmp_path):
   assert json.loads((tmp_path / "environment.json").read_text()) == stored
 
 
-def environment(path):
+def recorded(path):
   return json.loads((path / "environment.json").read_text())
 
 
@@ -123,7 +123,7 @@ def test_the_same_code_and_new_definitions_are_no_reason_to_refuse(tmp_path):
 
 def test_a_run_of_before_digests_were_kept_is_refused(tmp_path):
   begin(tmp_path, settings.default())
-  stored = environment(tmp_path)
+  stored = recorded(tmp_path)
   del stored["sources"]
   (tmp_path / "environment.json").write_text(json.dumps(stored))
   with pytest.raises(WorkdirError, match=r"another version of the code.* unknown"):
@@ -132,10 +132,12 @@ def test_a_run_of_before_digests_were_kept_is_refused(tmp_path):
 
 def test_other_packages_are_a_line_of_warning(tmp_path, monkeypatch, capsys):
   begin(tmp_path, settings.default())
-  original = environment(tmp_path)
+  original = recorded(tmp_path)
   assert capsys.readouterr().err == ""
-  version = workdir._version
-  monkeypatch.setattr(workdir, "_version", lambda name: "9.9" if name == "jax" else version(name))
+  version = environment.version
+  monkeypatch.setattr(
+    environment, "version", lambda name: "9.9" if name == "jax" else version(name)
+  )
   begin(tmp_path, settings.default())
   (line,) = capsys.readouterr().err.splitlines()
   assert line.startswith("warning: ")
@@ -151,7 +153,7 @@ def test_going_on_loses_no_fact_of_the_beginning(tmp_path):
   assert (tmp_path / "environment.json").read_bytes() == original
   for devices in (["gpu:0"], ["gpu:0"], ["cpu:0"]):
     begin(tmp_path, config, devices=devices)
-  stored = environment(tmp_path)
+  stored = recorded(tmp_path)
   resumed = stored.pop("resumed")
   assert stored == json.loads(original)
   assert [entry["devices"] for entry in resumed] == [["gpu:0"], ["cpu:0"]]
@@ -171,7 +173,7 @@ def test_an_environment_that_somebody_removed_is_told(tmp_path, capsys):
   (tmp_path / "environment.json").unlink()
   begin(tmp_path, settings.default())
   assert "lost its environment.json" in capsys.readouterr().err
-  assert environment(tmp_path)["data_fingerprint"] == DATA
+  assert recorded(tmp_path)["data_fingerprint"] == DATA
 
 
 @pytest.mark.parametrize("work", [run.run, fit.fit, variants.run])
