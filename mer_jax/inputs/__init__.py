@@ -9,6 +9,7 @@ from a held-out subject into training.
 from collections.abc import Callable, Collection
 from typing import Any
 
+import cv2
 import numpy as np
 
 from mer_jax import checks
@@ -28,6 +29,9 @@ from mer_jax.inputs.onset_difference import onset_difference
 from mer_jax.inputs.padded_frames import padded_frames
 from mer_jax.inputs.pooled_flow import apex_and_pooled_flow, pooled_flow
 from mer_jax.inputs.spotting import APEXES, spot_apexes
+
+# What numpy and OpenCV answer beside MemoryError.
+_TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded", "Insufficient memory")
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
@@ -84,7 +88,9 @@ def make(
   kept = {"cache": cache} if declared.uses_cache else {}
   try:
     return function(clips, **kept, **settings)
-  except MemoryError as error:
+  except (MemoryError, ValueError, cv2.error) as error:
+    if not (isinstance(error, MemoryError) or any(text in str(error) for text in _TOO_LARGE)):
+      raise
     raise ConfigError(
       f"The input {name} of {len(clips)} clips does not fit into memory ({error or 'no more'})."
       " Lower config.input.size or config.input.num_frames, or take fewer clips."
