@@ -23,7 +23,7 @@ from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
 from mer_jax.runtime import memory
-from mer_jax.training import optimizers
+from mer_jax.training import footprint, optimizers
 
 Network = nn.Module
 
@@ -228,7 +228,7 @@ def _check_memory(
 ) -> None:
   """Raises ConfigError where the model cannot be built, or what it keeps cannot fit into memory."""
   with tracing(config, arrays):
-    each = training.bytes_of_state(recipe, arrays, list(hyper))
+    each = footprint.bytes_of_state(recipe, arrays, list(hyper))
   count = config.seeds * len(hyper["learning_rate"]) * folds
   memory.check(
     f"Training {count:,} models of {memory.in_words(each)} each ({config.seeds:,} seeds,"

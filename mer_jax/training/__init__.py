@@ -3,7 +3,7 @@
 from mer_jax.training.augment import Augment
 from mer_jax.training.average import Average
 from mer_jax.training.checkpoints import Checkpoints, newest_leaves
-from mer_jax.training.footprint import Footprint, bytes_of_state, estimate
+from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
 from mer_jax.training.loop import Plan, Recorder, snapshot_epochs, train
@@ -28,7 +28,6 @@ __all__ = [
   "arrange",
   "build",
   "by_clip",
-  "bytes_of_state",
   "estimate",
   "newest_leaves",
   "snapshot_epochs",
