@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import pathlib
 import random
 import shutil
@@ -210,5 +209,4 @@ def _command(*arguments: object) -> int:
     code = command.main([*map(str, arguments), "--debug"])
   if "Not foreseen" in err.getvalue():
     raise AssertionError(err.getvalue())
-  json.dumps(out.getvalue())
   return code
