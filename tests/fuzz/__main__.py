@@ -65,7 +65,7 @@ def _watched(seed: int, ground: cases.Ground) -> str:
   """The kind of a case that ended; `Hang` is raised in one that does not."""
   # The second one is for what never returns to Python.
   signal.setitimer(signal.ITIMER_REAL, SECONDS)
-  faulthandler.dump_traceback_later(2 * SECONDS + 1, exit=True)
+  faulthandler.dump_traceback_later(2 * SECONDS + 1, exit=True, file=sys.__stderr__)
   try:
     return cases.run(seed, ground)
   finally:
