@@ -25,7 +25,8 @@ class Range(NamedTuple):
   most: float
   includes: tuple[bool, bool] = (True, True)
 
-  def __contains__(self, value: float) -> bool:
+  def allows(self, value: float) -> bool:
+    """Whether `value` lies within."""
     above = self.least < value or (self.includes[0] and self.least == value)
     return above and (value < self.most or (self.includes[1] and self.most == value))
 
@@ -187,15 +188,19 @@ def check_value(option: str, hint: Any, value: Any) -> None:
   if typing.get_origin(hint) is tuple:
     _check_tuple(option, typing.get_args(hint), value)
   elif hint in _WORDS:
-    number = hint in (int, float)
-    is_of = isinstance(value, int | float if hint is float else hint)
-    if not is_of or (number and (isinstance(value, bool) or not math.isfinite(value))):
-      raise errors.ConfigError(f"{option} must be {_WORDS[hint]}; got {value!r}.")
+    _check_plain(option, hint, value)
     for note in notes:
       if isinstance(note, OneOf):
         check_choice(option, value, note.names)
-      elif isinstance(note, Range) and value not in note:
+      elif isinstance(note, Range) and not note.allows(value):
         raise errors.ConfigError(f"{option} must be {note}; got {value!r}.")
+
+
+def _check_plain(option: str, kind: type, value: Any) -> None:
+  number = kind in (int, float)
+  right = isinstance(value, int | float if kind is float else kind)
+  if not right or (number and (isinstance(value, bool) or not math.isfinite(value))):
+    raise errors.ConfigError(f"{option} must be {_WORDS[kind]}; got {value!r}.")
 
 
 _WORDS = {bool: "True or False", int: "a whole number", float: "a finite number", str: "a text"}

@@ -10,6 +10,7 @@ from mer_jax import training
 from mer_jax.errors import ConfigError, MerError
 from mer_jax.experiment import settings
 from mer_jax.runtime import memory
+from mer_jax.training import footprint
 
 
 @contextlib.contextmanager
@@ -51,7 +52,7 @@ def check_memory(
     ConfigError: the model cannot be built, or the states of all folds are larger than the memory.
   """
   with tracing(config, arrays):
-    each = max(training.bytes_of_state(recipe, arrays, list(hyper)) for recipe, hyper in by_stage)
+    each = max(footprint.bytes_of_state(recipe, arrays, list(hyper)) for recipe, hyper in by_stage)
   settings_of_folds = len(by_stage[0][1]["learning_rate"])
   count = config.seeds * settings_of_folds * folds
   memory.check(

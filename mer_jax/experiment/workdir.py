@@ -4,14 +4,14 @@ import contextlib
 import json
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ml_collections import config_dict
 
 import mer_jax
 from mer_jax.errors import WorkdirError
-from mer_jax.experiment import environment, identity, settings
+from mer_jax.experiment import environment, identity, settings, workdir_files
 from mer_jax.runtime import atomic, distributed, locks, outputs
 
 _NAMED = 5  # definitions that a message names
@@ -42,7 +42,7 @@ def examine(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
   atomic.check_name(path)
   try:
     if (path / "config.json").is_file():
-      _check_same(path, read_config(path), settings.to_json(config))
+      _check_same(path, workdir_files.config(path), settings.to_json(config))
     elif path.exists() and any(not _half_claimed(file) for file in path.iterdir()):
       raise WorkdirError(
         f"{path} is not empty and holds no config.json, so it is not the workdir of a run. Give"
@@ -84,7 +84,7 @@ def claim(path: pathlib.Path, config: config_dict.ConfigDict, origin: Origin) ->
   now = {**environment.of(origin.devices), "data_fingerprint": origin.fingerprint}
   try:
     atomic.make_folder(path)
-    recorded = _earlier(path) if (path / "config.json").is_file() else None
+    recorded = workdir_files.environment(path) if (path / "config.json").is_file() else None
     if recorded is None and (path / "config.json").is_file():
       print(
         f"warning: {path} lost its environment.json: whether the run began with this code and"
@@ -129,7 +129,7 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
   Raises:
     WorkdirError: code that an unfinished run has trained with differs; says which.
   """
-  recorded = _earlier(path) if (path / "config.json").is_file() else None
+  recorded = workdir_files.environment(path) if (path / "config.json").is_file() else None
   if recorded is None:
     return
   before = recorded.get("sources") or {}
@@ -161,17 +161,8 @@ def check_sources(path: pathlib.Path, sources: dict[str, str], *, allowed: bool)
 
 def check_data(path: pathlib.Path, fingerprint: str) -> None:
   """Raises WorkdirError if the run in `path` was made on other data than `fingerprint` is of."""
-  if recorded := _earlier(path):
+  if recorded := workdir_files.environment(path):
     _check_fingerprint(path, recorded, fingerprint)
-
-
-def read_config(path: pathlib.Path) -> dict[str, Any]:
-  """The content of config.json in the folder `path`: `hash` and `config`.
-
-  Raises:
-    WorkdirError: it is absent or damaged.
-  """
-  return _read_json(path / "config.json", {"config": dict})
 
 
 def write_config(path: pathlib.Path, config: config_dict.ConfigDict) -> None:
@@ -190,40 +181,8 @@ def _half_claimed(file: pathlib.Path) -> bool:
   return file.name in known or atomic.is_abandoned(file)
 
 
-def _read_json(file: pathlib.Path, types: Mapping[str, type]) -> dict[str, Any]:
-  """The object in `file`; raises WorkdirError where a key of `types` is of another type."""
-  try:
-    content = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-      raise ValueError("it is no object")
-    for name, kind in types.items():
-      if not isinstance(content.get(name), kind):
-        raise ValueError(f"its field {name!r} is absent, or no {kind.__name__}")
-  except (ValueError, RecursionError) as error:  # also of text that is not UTF-8
-    raise _damaged(file, error) from error
-  return content
-
-
-def _damaged(file: pathlib.Path, reason: object) -> WorkdirError:
-  return WorkdirError(f"{file} is damaged ({reason}). Use a new --workdir, or put it back.")
-
-
 def _write_json(file: pathlib.Path, content: dict[str, Any]) -> None:
   atomic.write_text(file, json.dumps(content, indent=2) + "\n")
-
-
-def _earlier(path: pathlib.Path) -> dict[str, Any] | None:
-  """environment.json of a claimed folder, unless somebody removed it."""
-  file = path / "environment.json"
-  if not file.is_file():
-    return None
-  recorded = _read_json(file, {"data_fingerprint": str, "packages": dict})
-  for name, kind in {"sources": dict, "resumed": list}.items():
-    if not isinstance(recorded.get(name, kind()), kind):
-      raise _damaged(file, f"its field {name!r} is no {kind.__name__}")
-  if not all(isinstance(entry, dict) for entry in recorded.get("resumed", [])):
-    raise _damaged(file, "its field 'resumed' holds something else than objects")
-  return recorded
 
 
 def _check_same(path: pathlib.Path, old: dict[str, Any], new: dict[str, Any]) -> None:

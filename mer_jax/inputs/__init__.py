@@ -9,6 +9,7 @@ from a held-out subject into training.
 from collections.abc import Callable, Collection
 from typing import Any
 
+import cv2
 import numpy as np
 
 from mer_jax import checks
@@ -33,6 +34,9 @@ from mer_jax.inputs.temporal_sampling_deformation import (
   apex_flow_and_frames,
   temporal_sampling_deformation,
 )
+
+# What numpy and OpenCV answer beside MemoryError.
+_TOO_LARGE = ("array is too big", "Maximum allowed dimension exceeded", "Insufficient memory")
 
 INPUTS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
   "padded_frames": padded_frames,
@@ -92,7 +96,9 @@ def make(
   kept = {"cache": cache} if declared.uses_cache else {}
   try:
     return function(clips, **kept, **settings)
-  except MemoryError as error:
+  except (MemoryError, ValueError, cv2.error) as error:
+    if not (isinstance(error, MemoryError) or any(text in str(error) for text in _TOO_LARGE)):
+      raise
     raise ConfigError(
       f"The input {name} of {len(clips)} clips does not fit into memory ({error or 'no more'})."
       " Lower config.input.size or config.input.num_frames, or take fewer clips."

@@ -5,7 +5,7 @@ from mer_jax.training.average import Average
 from mer_jax.training.checkpoints import Checkpoints, newest_leaves
 from mer_jax.training.features import by_fold as features_by_fold
 from mer_jax.training.features import check as check_layer
-from mer_jax.training.footprint import Footprint, bytes_of_state, estimate
+from mer_jax.training.footprint import Footprint, estimate
 from mer_jax.training.history import History
 from mer_jax.training.layout import Layout, arrange
 from mer_jax.training.loop import Plan, Recorder, snapshot_epochs, train
@@ -31,7 +31,6 @@ __all__ = [
   "arrange",
   "build",
   "by_clip",
-  "bytes_of_state",
   "check_layer",
   "entries",
   "estimate",

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from tests.fuzz import cases
 
-SECONDS = 30  # after which a case hangs
+SECONDS = 120  # after which a case hangs; some train, perhaps on a busy machine
 
 
 class Hang(BaseException):
@@ -50,21 +50,27 @@ def findings(seeds: Sequence[int], ground: cases.Ground, seconds: float) -> list
   for seed in seeds:
     if time.monotonic() > end:
       break
-    # The second one is for what never returns to Python.
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    faulthandler.dump_traceback_later(4 * SECONDS, exit=True)
     try:
-      counts[cases.run(seed, ground)] += 1
+      counts[_watched(seed, ground)] += 1
     except (Exception, Hang, SystemExit):
       failed.append(seed)
       print(f"\nseed {seed} ({cases.kind_of(seed)}):\n{traceback.format_exc()}", flush=True)
-    finally:
-      signal.setitimer(signal.ITIMER_REAL, 0)
-      faulthandler.cancel_dump_traceback_later()
   signal.signal(signal.SIGALRM, before)
   kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
   print(f"{sum(counts.values()) + len(failed)} cases ({kinds}), {len(failed)} not taken: {failed}")
   return failed
+
+
+def _watched(seed: int, ground: cases.Ground) -> str:
+  """The kind of a case that ended; `Hang` is raised in one that does not."""
+  # The second one is for what never returns to Python.
+  signal.setitimer(signal.ITIMER_REAL, SECONDS)
+  faulthandler.dump_traceback_later(2 * SECONDS + 1, exit=True, file=sys.__stderr__)
+  try:
+    return cases.run(seed, ground)
+  finally:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
 
 
 def _hang(number, frame) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import pathlib
 import random
 import shutil
@@ -31,6 +30,11 @@ SMALL = (
 )
 
 
+# Those of small models; the first is the cheapest to try.
+CONFIGS = (
+  *("parallel_cnn_lstm", "demo", "parallel_cnn_lstm", "demo"),
+  *("motion_net_scratch", "ststnet", "off_apexnet", "rcn", "sssnet", "pairwise_bilstm"),
+)
 CLAIMS = (".5", "50%", "0", "1.0", "-1", "x", "", "nan")
 # Of what the fields of a config choose from.
 NAMES = (
@@ -63,8 +67,8 @@ def prepared(data_dir: pathlib.Path, root: pathlib.Path) -> Ground:
 
 def config(draw: random.Random, ground: Ground) -> None:
   """A config with values of any kind, tried as before a grid."""
-  tried = config_files.load_config("parallel_cnn_lstm:casme2")
-  config_files.override(tried, ground.arguments[1:])
+  tried = config_files.load_config(f"{draw.choice(CONFIGS)}:casme2")
+  tried.data.data_dir, tried.data.builder_config = str(ground.data_dir), "frames48"
   for _ in range(draw.randrange(1, 3)):
     line = draw.choice(config_files.as_text(tried))
     path = line.split("=")[0].removeprefix("--config.")
@@ -205,5 +209,4 @@ def _command(*arguments: object) -> int:
     code = command.main([*map(str, arguments), "--debug"])
   if "Not foreseen" in err.getvalue():
     raise AssertionError(err.getvalue())
-  json.dumps(out.getvalue())
   return code
