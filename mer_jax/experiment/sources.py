@@ -22,6 +22,8 @@ TABLES = {
   ("mer_jax.inputs.spotting", "APEXES"),
   ("mer_jax.protocols", "PROTOCOLS"),
   ("mer_jax.targets", "TARGETS"),
+  ("mer_jax.training.losses", "LOSSES"),
+  ("mer_jax.training.losses", "READS"),
 }
 
 

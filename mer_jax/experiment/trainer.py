@@ -31,7 +31,7 @@ from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
 from mer_jax.protocols import Split
 from mer_jax.runtime import memory
-from mer_jax.training import optimizers
+from mer_jax.training import losses, optimizers
 
 Network = nn.Module
 
@@ -191,9 +191,11 @@ def roots(
     _layout,
   ]
   selected = [selection.train, inner_folds.deal] if epochs_selected else []
+  summed = {name for stage in stages.of(config) for name, _ in stage.config.training.losses}
+  minimised = [losses.LOSSES[name] for name in sorted(summed)]
   begins = [start.of] if config.start.weights else []
   begins += [svm_on_layer.by_setting] if config.svm.layer else []
-  return [*of_clips, type(model), *engine, *selected, *begins]
+  return [*of_clips, type(model), *engine, *minimised, *selected, *begins]
 
 
 def _recipes(
