@@ -3,6 +3,7 @@
 import bisect
 import pathlib
 import signal
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import jax
@@ -92,10 +93,9 @@ def train(
   per_epoch = program.steps_per_epoch
   began, state = checkpoints.restore(program.init, layout, stages.entries(program, plan.ends))
   epoch = began
-  logs: list[History | Recorder] = [history, *([recorder] if recorder else [])]
-  logs = logs if distributed.is_main() else []
-  for log_file in logs:
-    log_file.rewind(epoch)
+  logs = [history, recorder] if distributed.is_main() else []
+  for written in filter(None, logs):
+    written.rewind(epoch)
   due = set(snapshot_epochs(plan, recorder.every_epochs) if recorder else [])
   pending: Chunk | None = None
   with (
@@ -155,8 +155,8 @@ def _stage(program: Program, plan: Plan, epoch: int, state: FoldState) -> tuple[
   return stage, stages.enter(stage, state) if epoch in plan.ends else state
 
 
-def _synchronise(logs: list[History | Recorder]) -> None:
-  for log in logs:
+def _synchronise(logs: Sequence[History | Recorder | None]) -> None:
+  for log in filter(None, logs):
     log.synchronise()
 
 

@@ -13,7 +13,7 @@ CONFIGS = sorted(
   path.stem
   for path in (pathlib.Path(__file__).parents[2] / "configs").glob("*.py")
   # but for tables of configs
-  if path.stem not in ("__init__", "table1", "table2", "recognition", "composite")
+  if path.stem not in ("__init__", "table1", "table2", "recognition", "composite", "ablation")
 )
 # Those of drawn motion alone take no corpus.
 OF_CORPORA = [name for name in CONFIGS if not name.endswith("_drawn")]

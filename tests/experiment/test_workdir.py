@@ -91,7 +91,7 @@ def recorded(path):
 
 
 def test_other_code_is_refused_with_the_definitions_and_a_way_on(tmp_path, monkeypatch, capsys):
-  monkeypatch.setattr(workdir, "_git_commit", lambda: "abc")
+  monkeypatch.setattr(environment, "commit", lambda: "abc")
   begin(tmp_path / "run", settings.default())
   changed = {"mer_jax/training/fold.py:train_step": "other", "mer_jax/models/new.py:New": "89"}
   with pytest.raises(WorkdirError) as refused:
@@ -108,7 +108,7 @@ def test_other_code_is_refused_with_the_definitions_and_a_way_on(tmp_path, monke
 
 
 def test_a_commit_that_was_not_all_there_is_no_way_back(tmp_path, monkeypatch):
-  monkeypatch.setattr(workdir, "_git_commit", lambda: "abc-dirty")
+  monkeypatch.setattr(environment, "commit", lambda: "abc-dirty")
   begin(tmp_path, settings.default())
   with pytest.raises(WorkdirError) as refused:
     workdir.check_sources(tmp_path, {}, allowed=False)
