@@ -142,7 +142,7 @@ def content(folder):
   return {
     str(path.relative_to(folder)): None
     if any(part in str(path.relative_to(folder)) for part in IGNORED)
-    else path.read_bytes()
+    else path.read_bytes().replace(str(folder).encode(), b"")
     for path in folder.rglob("*")
     if path.is_file() and "checkpoints/" not in str(path.relative_to(folder))
   }
