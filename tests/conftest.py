@@ -29,10 +29,12 @@ pytest_plugins = ["small_corpora"]
 if not os.environ.get("MER_JAX_OPTIMISED"):
   xla_guard.FIRST_AFFECTED = (1000,)
 
-# A shell lets what it starts in the background ignore SIGINT, and that is handed on; some tests are
-# about that signal.
+# A shell lets what it starts in the background ignore SIGINT, nohup SIGHUP, and that is handed on;
+# some tests are about these signals.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
   signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+  signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Tracing makes objects by the million and few cycles: looking for those took a fifth of the time.
 gc.set_threshold(200_000, 50, 50)

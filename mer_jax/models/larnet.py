@@ -67,8 +67,6 @@ class Larnet(nn.Module):
     return layers.dense(self.num_classes, "logits")(x)
 
   def _check(self, image: jax.Array) -> None:
-    if not self.channels:
-      raise ConfigError("config.model.channels is empty; name the filters of at least one stage.")
     height, width = image.shape[1:3]
     multiple = 2 ** len(self.channels)
     if height % multiple or width % multiple:

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.errors import ConfigError
 from mer_jax.models import layers
 
 FORMS = ("IF", "LF")
@@ -43,7 +42,7 @@ class Tsnn(nn.Module):
 
   num_classes: int
   form: Annotated[str, checks.OneOf(FORMS)] = "IF"
-  streams: tuple[str, ...] = ("apex", "flow", "frames")
+  streams: tuple[Annotated[str, checks.OneOf(STREAMS)], ...] = ("apex", "flow", "frames")
   channels: tuple[checks.Size, ...] = (16, 32, 64)
   features: checks.Size = 64
   dropout: checks.Rate = 0.5
@@ -51,15 +50,7 @@ class Tsnn(nn.Module):
 
   @property
   def takes(self) -> tuple[str, ...]:
-    """The arrays that the streams read.
-
-    Raises:
-      ConfigError: no stream, or an unknown one.
-    """
-    if not self.streams:
-      raise ConfigError("config.model.streams is empty; name one of apex, flow, frames.")
-    for stream in self.streams:
-      checks.check_choice("config.model.streams", stream, STREAMS)
+    """The arrays that the streams read."""
     return tuple(array for stream in self.streams for array in STREAMS[stream])
 
   @nn.compact
@@ -74,9 +65,6 @@ class Tsnn(nn.Module):
 
     Returns:
       float [B, K].
-
-    Raises:
-      ConfigError: no such form or stream.
     """
     del weights
     streams = {

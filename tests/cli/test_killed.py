@@ -62,7 +62,6 @@ MOMENTS = {
 SECONDS = 4
 FURTHER = {
   "long": "synthetic long --format=samm_lv --out={out}/l --subjects=1 --minutes=.05 --size=64",
-  "frames": "predict {given}/corpus --crop=as_is --out={out}/predicted",
   "stablehlo": "export motion_net_drawn --format=stablehlo --out={out}/model.bin",
 }
 

@@ -225,11 +225,9 @@ def test_a_clip_in_which_nothing_moves_keeps_the_slope_finite():
 def test_wrong_options_say_what_is_right():
   with pytest.raises(ConfigError, match="Did you mean 'temporal'"):
     models.build("atnet", 3, {"stream": "temporel"}).takes  # noqa: B018
+  with pytest.raises(ConfigError, match="channels must be a tuple of at least one"):
+    models.build("micro_attention", 3, {"channels": ()})
   image = {"image": jnp.zeros((1, 3, 3, 1))}
-  for options, message in (
-    ({}, r"at least 4 x 4 pixels; these are 3 x 3"),
-    ({"channels": ()}, "empt"),
-  ):
-    model = models.build("micro_attention", 3, options)
-    with pytest.raises(ConfigError, match=message):
-      model.init(jax.random.key(0), image, jnp.ones(1), train=False)
+  model = models.build("micro_attention", 3, {})
+  with pytest.raises(ConfigError, match=r"at least 4 x 4 pixels; these are 3 x 3"):
+    model.init(jax.random.key(0), image, jnp.ones(1), train=False)

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from multiply_adds import multiply_adds
 
 from mer_jax import models
+from mer_jax.models.multiply_adds import multiply_adds
 
 
 def shapes(name, frames, **options):

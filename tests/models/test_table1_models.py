@@ -112,10 +112,15 @@ def test_layers_are_brought_to_one_size_and_added_or_put_side_by_side():
   ("name", "shapes", "options", "message"),
   [
     ("larnet", {"image": (40, 48, 1)}, {}, "multiples of 16; these are 48 x 40"),
-    ("larnet", {"image": (48, 48, 1)}, {"channels": ()}, "channels is empty"),
+    (
+      "larnet",
+      {"image": (48, 48, 1)},
+      {"channels": ()},
+      "channels must be a tuple of at least one",
+    ),
     ("tsnn", STREAMS, {"form": "EF"}, "'EF'.*Known: IF, LF"),
     ("tsnn", STREAMS, {"streams": ("apexes",)}, "'apexes'.*apex"),
-    ("tsnn", STREAMS, {"streams": ()}, "streams is empty"),
+    ("tsnn", STREAMS, {"streams": ()}, "streams must be a tuple of at least one"),
     ("sssnet", {"image": (64, 64, 3)}, {"layer_fusion": "mean"}, "'mean'.*concat"),
     ("parallel_cnn_lstm", FLOW_AS_FRAMES, {"layer_fusion": "add"}, "'add'.*concat"),
     (

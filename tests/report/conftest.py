@@ -65,7 +65,7 @@ def predictions(
   label = np.tile(np.arange(n) % k, len(seeds))
   said = np.where(random.random(n * len(seeds)) < wrong, (label + 1) % k, label)
   p = np.full((len(label), k), 0.1 / max(k - 1, 1), np.float32)
-  p[np.arange(len(label)), said] = 0.9
+  p[np.arange(len(label)), said] = 0.9 if k > 1 else 1.0
   dataset, subject, clip = np.tile(keys, (len(seeds), 1)).T
   return Predictions(np.repeat(seeds, n), dataset, subject, clip, label, said, p, tuple(names))
 

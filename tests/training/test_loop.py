@@ -143,6 +143,9 @@ class Discarding:
   def append(self, epoch, probabilities):
     pass
 
+  def synchronise(self):
+    pass
+
 
 def test_the_bar_says_when_it_compiles(tmp_path, monkeypatch):
   bars = []
