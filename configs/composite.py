@@ -11,10 +11,10 @@ Each row is the last epoch. Beside it, in the column leaky_test_best, stands wha
   give that are best on the held-out clips: it explains published numbers, and estimates nothing.
 Systems are chosen with --config.show, as "--config.show=('rcn_a','rcn_f')", and changed like any
   config: --config.systems.htnet.training.epochs=100.
-Time: of casme2_maps, one seed, ststnet 3 minutes and motion_net_scratch 6 on 2 CPU cores that were
-  shared with much other work; the other rows were not run to their end.
-Score: UF1 on casme2_maps of these two, .585 and .783, and by the leaky choice .652 and .838.
-  Published ones stand in the grid itself (mer_jax/report/published).
+Time: of casme2_maps, 3 seeds, ststnet 15 minutes, motion_net_scratch and motion_net 20 on 2 CPU
+  cores that were shared with much other work; the other rows were not run to their end.
+Score: UF1 on casme2_maps of these three, .566, .789 and .867, and by the leaky choice .634, .853
+  and .872. Published ones stand in the grid itself (mer_jax/report/published).
 """
 
 from mer_jax import errors
