@@ -91,11 +91,11 @@ class OffTanet(nn.Module):
 
   def _attended(self, x: jax.Array) -> jax.Array:
     """Attention to channels, to places (Woo et al., "CBAM", ECCV 2018), and among both."""
-    pools = jnp.stack([x.mean(axis=(1, 2)), x.max(axis=(1, 2))])
+    pools = jnp.stack([x.mean(axis=(1, 2)), layers.largest(x.reshape(len(x), -1, x.shape[-1]), 1)])
     hidden = nn.relu(pytorch.dense(pools, 1, "channels1", use_bias=False))
     gate = pytorch.dense(hidden, x.shape[-1], "channels2", use_bias=False).sum(axis=0)
     x = x * nn.sigmoid(gate)[:, None, None]
-    pools = jnp.stack([x.mean(axis=-1), x.max(axis=-1)], axis=-1)
+    pools = jnp.stack([x.mean(axis=-1), layers.largest(x, 3)], axis=-1)
     x = x * nn.sigmoid(self._conv(pools, 1, 3, "places", use_bias=False))
     return self._self_attention(x)
 

@@ -218,6 +218,15 @@ def dropped(rate, x, seed=0):
   return layers.Dropout(rate).apply({}, x, train=True, rngs={"dropout": jax.random.key(seed)})
 
 
+def test_largest_is_the_max_and_its_gradient_goes_to_one_place():
+  x = jax.random.normal(jax.random.key(0), (2, 5, 3)).at[0, 1:4, 0].set(7.0)
+  np.testing.assert_array_equal(layers.largest(x, 1), x.max(axis=1))
+  gradient = np.asarray(jax.grad(lambda x: layers.largest(x, 1).sum())(x))
+  np.testing.assert_array_equal(gradient.sum(axis=1), np.ones((2, 3)))
+  np.testing.assert_array_equal(gradient.argmax(axis=1), np.argmax(x, axis=1))
+  assert set(gradient.ravel()) == {0.0, 1.0}
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.9])
 def test_dropout_keeps_the_mean_and_drops_its_share(rate):
   x = np.ones((400, 500), np.float32)

@@ -12,6 +12,7 @@ from mer_jax.models.layers.normalisation import BatchNorm, l2_normalise
 from mer_jax.models.layers.pooling import (
   adaptive_avg_pool,
   avg_pool,
+  largest,
   max_pool,
   max_pool_overlapping,
 )
@@ -28,6 +29,7 @@ __all__ = [
   "conv",
   "dense",
   "l2_normalise",
+  "largest",
   "max_pool",
   "max_pool_overlapping",
 ]

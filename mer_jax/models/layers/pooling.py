@@ -33,6 +33,24 @@ def max_pool(x: jax.Array, window: Sequence[int], padding: int = 0) -> jax.Array
   return x
 
 
+def largest(x: jax.Array, axis: int) -> jax.Array:
+  """Max of x over `axis`; the gradient goes to the first place that has it, as in PyTorch.
+
+  jnp.max shares the gradient among all places that equal the max, and divides by their number. A
+  program that computes x a second time for that may find none, with other last digits: 0 / 0.
+
+  Args:
+    x: float, of any shape.
+    axis: from 0 on.
+
+  Returns:
+    float, the shape of x without `axis`.
+  """
+  place = jnp.argmax(x, axis=axis, keepdims=True)
+  is_place = lax.broadcasted_iota(place.dtype, x.shape, axis) == place
+  return jnp.where(is_place, x, 0).sum(axis=axis)
+
+
 def max_pool_overlapping(x: jax.Array, window: int, stride: int, before: int = 0) -> jax.Array:
   """Max over windows that may overlap, as Caffe has it: without padding, and nothing is left over.
 
