@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import models, targets
-from mer_jax.errors import ConfigError, DataError
+from mer_jax.errors import ConfigError, DataError, MerError
 from mer_jax.recognizer import vector_machine
 from mer_jax.recognizer.model import Model
 from mer_jax.recognizer.weights import nested, shapes_of
@@ -63,7 +63,9 @@ def check_weights(model: Model, where: str) -> None:
     return
   try:
     expected = expected_shapes(model)
-  except (KeyError, TypeError, ValueError) as error:
+  except MerError:
+    raise
+  except Exception as error:  # from wherever the model and jax stumble over facts that are none
     raise DataError(
       f"{where}: its architecture cannot be built ({type(error).__name__}: {error}). Fit the model"
       " again with this version."

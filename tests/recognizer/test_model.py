@@ -94,6 +94,10 @@ def test_a_model_of_maps_reads_the_flow_of_frames():
     ({"provenance": {"subjects": 3}}, "provenance cannot be read"),
     ({"model": {"name": "ststnet", "streams": [3, 5, 7]}}, "not those of ststnet"),
     ({"arrays": {}}, "architecture cannot be built"),
+    (
+      {"arrays": {"image": {"shape": [2**63, 28, 3], "dtype": "float32"}}},
+      "architecture cannot be built",
+    ),
   ],
 )
 def test_facts_that_do_not_hold_are_refused(saved, change, says):
