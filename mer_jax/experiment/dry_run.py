@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from ml_collections import config_dict
 
@@ -11,6 +10,7 @@ from mer_jax import inputs
 from mer_jax.clips import Clips
 from mer_jax.errors import MerError
 from mer_jax.experiment import data, feasible, settings, start, trainer
+from mer_jax.models.shapes import of_variables
 from mer_jax.recognizer import provenance
 
 
@@ -59,5 +59,5 @@ def _build(config: config_dict.ConfigDict, loaded: _Loaded) -> None:
   trainer.check_input(config, model, arrays)
   if isinstance(model, trainer.Network):
     with feasible.tracing(config, arrays):
-      jax.eval_shape(lambda: model.init(jax.random.key(0), arrays, np.ones(1), train=False))
+      of_variables(model, arrays)
     start.of(config, loaded.class_names, model, arrays)

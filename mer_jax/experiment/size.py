@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import partial
 
-import jax
 import numpy as np
 from ml_collections import config_dict
 
 from mer_jax import inputs, models
 from mer_jax.experiment import settings, trainer
 from mer_jax.models.multiply_adds import multiply_adds
+from mer_jax.models.shapes import of_variables
 from mer_jax.protocols import Split
 from mer_jax.report.grid_results import Size
 
@@ -28,9 +28,7 @@ def size_of(config: config_dict.ConfigDict, split: Split) -> Size:
   trainer.check_input(config, model, arrays)
   if not isinstance(model, trainer.Network):
     return Size(_reads(config.input.name, arrays), None, None)
-  takes: str | tuple[str, ...] = getattr(model, "takes")  # noqa: B009
-  names = (takes,) if isinstance(takes, str) else takes
-  read = {name: arrays[name] for name in names}
+  read = {name: arrays[name] for name in models.arrays_read(model)}
   return Size(_reads(config.input.name, read), *_counts(model, arrays))
 
 
@@ -43,9 +41,7 @@ def _reads(name: str, arrays: Mapping[str, np.ndarray]) -> str:
 def _counts(model: trainer.Network, arrays: Mapping[str, np.ndarray]) -> tuple[int, int | None]:
   """Parameters, and multiply-adds of a clip; None where a loop does not show them."""
   weights = np.ones(1, np.float32)
-  variables = jax.eval_shape(
-    partial(model.init, train=False), jax.random.key(0), dict(arrays), weights
-  )
+  variables = of_variables(model, arrays)
   try:
     cost = multiply_adds(partial(model.apply, train=False), variables, dict(arrays), weights)
   except NotImplementedError:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
-import jax
 import numpy as np
 from ml_collections import config_dict
 
@@ -29,6 +28,7 @@ from mer_jax.experiment import (
 from mer_jax.experiment.machine import SVM, Svm
 from mer_jax.experiment.selection import inner_folds, options
 from mer_jax.experiment.selection import train as selection
+from mer_jax.models.shapes import of_variables
 from mer_jax.protocols import Split
 from mer_jax.runtime import memory
 from mer_jax.training import losses, optimizers
@@ -296,9 +296,5 @@ def about(
 
 def _parameters(program: training.Program) -> int:
   """Trainable numbers of one fold's model."""
-  model, arrays = program.recipe.model, program.data.inputs
-  clip = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in arrays.items()}
-  shapes = jax.eval_shape(
-    lambda clip: model.init(jax.random.key(0), clip, np.ones(1), train=False), clip
-  )
-  return models.count_parameters(shapes["params"])
+  variables = of_variables(program.recipe.model, program.data.inputs)
+  return models.count_parameters(variables["params"])

@@ -113,15 +113,20 @@ def check_input(model_name: str, model: nn.Module, input_name: str, given: Colle
 
   It may leave arrays aside.
   """
-  # Every model has it; flax's Module does not declare it.
-  takes: str | tuple[str, ...] = getattr(model, "takes")  # noqa: B009
-  takes = (takes,) if isinstance(takes, str) else takes
+  takes = arrays_read(model)
   if not set(takes) <= set(given):
     fitting = ", ".join(inputs.inputs_giving(takes)) or "none"
     raise ConfigError(
       f"Model {model_name!r} reads {_listed(takes)} and input {input_name!r} gives"
       f" {_listed(sorted(given))}. Inputs that fit: {fitting}."
     )
+
+
+def arrays_read(model: nn.Module) -> tuple[str, ...]:
+  """Names of the arrays that `model` reads."""
+  # Every model has it; flax's Module does not declare it.
+  takes: str | tuple[str, ...] = getattr(model, "takes")  # noqa: B009
+  return (takes,) if isinstance(takes, str) else takes
 
 
 def _listed(names: Collection[str]) -> str:

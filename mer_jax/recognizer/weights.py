@@ -6,7 +6,8 @@ from typing import Any
 import flax.linen as nn
 import flax.traverse_util
 import jax
-import numpy as np
+
+from mer_jax.models.shapes import of_variables
 
 COLLECTIONS = ("params", "batch_stats")
 
@@ -31,7 +32,5 @@ def shapes_of(
     model: a module of mer_jax.models.
     example: the arrays of one clip, [1, ...] each.
   """
-  variables = jax.eval_shape(
-    lambda inputs: model.init(jax.random.key(0), inputs, np.ones(1), train=False), dict(example)
-  )
+  variables = of_variables(model, example)
   return {name: tuple(leaf.shape) for name, leaf in flat(variables).items()}

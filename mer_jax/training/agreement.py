@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from mer_jax.errors import ConfigError, DataError
+from mer_jax.models import shapes
 from mer_jax.training import auxiliary, losses, start, subtrees
 from mer_jax.training.recipe import Recipe
 
@@ -26,7 +27,7 @@ def check(recipe: Recipe, inputs: Mapping[str, Any]) -> None:
     auxiliary.check(recipe, inputs)
   if recipe.losses == losses.DEFAULT and not recipe.trained and not recipe.frozen:
     return
-  variables = _variables(recipe, inputs)
+  variables = shapes.of_variables(recipe.model, inputs)
   _check_sown(recipe, variables.get(losses.COLLECTION, {}))
   _check_trained(recipe, variables["params"])
 
@@ -46,25 +47,17 @@ def check_finite(inputs: Mapping[str, np.ndarray]) -> None:
       )
 
 
-def _variables(recipe: Recipe, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-  """Shapes of what the model's init returns for one clip, with what it sows."""
-  example = {name: jax.ShapeDtypeStruct((1, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
-  return jax.eval_shape(
-    lambda x: recipe.model.init(jax.random.key(0), x, np.ones(1, np.float32), train=False), example
-  )
-
-
 def _check_sown(recipe: Recipe, sown: Mapping[str, Any]) -> None:
   """Features are [1, P, D] with P and D of the model, logits [1, P, ...] with as many."""
   last = {"part_logits": recipe.target.num_classes}
   for loss, _ in recipe.losses:
     for name in losses.READS[loss]:
-      shapes = [tuple(x.shape) for x in sown.get(name, ())]
-      if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] != last.get(name, shapes[0][2]):
+      given = [tuple(x.shape) for x in sown.get(name, ())]
+      if len(given) != 1 or len(given[0]) != 3 or given[0][2] != last.get(name, given[0][2]):
         raise ConfigError(
           f"The loss {loss!r} (config.training.losses) reads {name}, one array [B, P, ...], of"
           f" the model {type(recipe.model).__name__}, which has"
-          f" {', '.join(map(str, shapes)) or 'none'}. A model offers it by"
+          f" {', '.join(map(str, given)) or 'none'}. A model offers it by"
           f" self.sow({losses.COLLECTION!r}, {name!r}, x); or leave out that loss."
         )
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from mer_jax.errors import ConfigError
+from mer_jax.models.shapes import of_variables
 from mer_jax.training.batch import Batch
 from mer_jax.training.losses import COLLECTION
 from mer_jax.training.recipe import Recipe
@@ -61,12 +62,7 @@ def check(recipe: Recipe, inputs: Mapping[str, Any]) -> None:
     )
   source, count = recipe.source, recipe.drawn
   drawn = jax.eval_shape(lambda: source(jax.random.key(0), count))
-  example = {
-    name: jax.ShapeDtypeStruct((count, *x.shape[1:]), x.dtype) for name, x in inputs.items()
-  }
-  variables = jax.eval_shape(
-    lambda x: recipe.model.init(jax.random.key(0), x, jnp.ones(count), train=False), example
-  )
+  variables = of_variables(recipe.model, inputs, count)
   sown = variables.get(COLLECTION, {}).get(NAME)
   if sown is None:
     raise ConfigError(
