@@ -1,8 +1,8 @@
 """What a disk still holds after a power loss: what was synchronised, and nothing else."""
 
+import contextlib
 import os
 import pathlib
-import stat
 import threading
 from typing import NamedTuple
 
@@ -60,15 +60,13 @@ class Disk:
     return number
 
   def _cut(self) -> None:
-    written = {}
-    for path in self.root.rglob("*"):
-      try:
-        mode = path.stat().st_mode
-        written[str(path.relative_to(self.root))] = (
-          None if stat.S_ISDIR(mode) else path.read_bytes()
-        )
-      except FileNotFoundError:  # another thread removed it meanwhile
-        continue
+    written: dict[str, bytes | None] = {}
+    for folder, folders, files in os.walk(self.root):  # which passes over what is renamed meanwhile
+      here = pathlib.Path(folder).relative_to(self.root)
+      written |= {str(here / name): None for name in folders}
+      for name in files:
+        with contextlib.suppress(FileNotFoundError):  # another thread removed it meanwhile
+          written[str(here / name)] = pathlib.Path(folder, name).read_bytes()
     cut = Cut(dict(self._listed(self.root.stat().st_ino, "")), written)
     if cut not in self.cuts[-1:]:
       self.cuts.append(cut)
