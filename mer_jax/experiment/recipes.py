@@ -55,13 +55,13 @@ def build(
 def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Optimizer:
   """The optimiser of a training on so many clips; without them it is only checked."""
   section = config.optimizer
-  steps = examples.steps_per_epoch(config, clips) * config.training.epochs if clips else 0
-  if steps > checks.INT32:
+  per_epoch = examples.steps_per_epoch(config, clips) if clips or config.drawn.share == 1 else 0
+  steps = per_epoch * config.training.epochs
+  if clips and steps > checks.INT32:
     raise ConfigError(
       f"config.training.epochs is {config.training.epochs}, which are {steps:,} steps; a training"
       " has fewer than 2^31."
     )
-  per_epoch = examples.steps_per_epoch(config, clips) if clips or config.drawn.share == 1 else 0
   built = optimizers.build(
     section.name,
     optimizers.Schedule(
@@ -70,7 +70,7 @@ def optimizer(config: config_dict.ConfigDict, clips: int = 0) -> optimizers.Opti
       section.decay_rate,
       section.warmup_steps,
       # Only where it counts: a program is compiled again for another number.
-      per_epoch * config.training.epochs if section.schedule.endswith("cosine") else 0,
+      steps if section.schedule.endswith("cosine") else 0,
     ),
     section.clip_norm,
     settings.options_of_optimizer(config),
