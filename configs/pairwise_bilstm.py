@@ -32,10 +32,5 @@ def get_config(arg: str = "casme2"):
   # Rate before the logits.
   config.model.dropout = 0.5
 
-  config.optimizer.name = "adam"
-  config.optimizer.learning_rate = 1e-3
-  config.optimizer.momentum = 0.9
-  config.training.batch_size = 32
-  config.training.epochs = 60
-  config.training.balance = "class_weights"
+  settings.apply_unpublished_training(config)
   return config
