@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
+import jax
 import numpy as np
 from ml_collections import config_dict
 
@@ -49,7 +50,8 @@ def check_memory(
     folds: F, or as many inner folds as there are.
 
   Raises:
-    ConfigError: the model cannot be built, or the states of all folds are larger than the memory.
+    ConfigError: the model cannot be built, or the states of all folds, on CPUs with the copy that
+      a checkpoint is written from, are larger than the memory.
   """
   with tracing(config, arrays):
     each = max(footprint.bytes_of_state(recipe, arrays, list(hyper)) for recipe, hyper in by_stage)
@@ -58,7 +60,8 @@ def check_memory(
   memory.check(
     f"Training {count:,} models of {memory.in_words(each)} each ({config.seeds:,} seeds,"
     f" {settings_of_folds} settings, {folds} folds) side by side",
-    count * each,
+    # On CPUs they and what is saved of them lie in the same memory.
+    count * each * (2 if jax.default_backend() == "cpu" else 1),
     memory.limit(),
     "Lower config.seeds, or the sizes of config.model.",
   )

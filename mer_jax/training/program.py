@@ -264,8 +264,10 @@ def _first_states(recipe: Recipe, seeds, folds, example, start) -> FoldState:
 @partial(xla_guard.jit, static_argnums=(0, 1), donate_argnums=6)
 def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, selected):
   def local(seeds, folds, data, span, state, selected):
-    def of_block(seed, block):
-      folds, state = block
+    blocks = len(folds.identity) // layout.block
+
+    def of_block(seed, folds, state, selected):
+      folds = folds._replace(**selected._asdict()) if selected else folds
       key = jax.random.key(seed)
       sums = jax.vmap(lambda _: zero_sums())(folds.identity)
 
@@ -277,13 +279,25 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, sele
 
       return jax.lax.fori_loop(span[0], span[1], body, (state, sums))
 
-    def of_seed(args):
-      seed, state, selected = args
-      own = folds._replace(**selected._asdict()) if selected else folds
-      blocks = _split(layout, (own, state))
-      return _join(jax.lax.map(partial(of_block, seed), blocks))
+    def of_seeds(first, count, trained):
+      """Trains one block after another of `count` seeds, from `first` on, in their place."""
 
-    return jax.lax.map(of_seed, (seeds, state, selected), batch_size=layout.seeds_at_once)
+      def body(block, trained):
+        place, size = (first, block * layout.block), (count, layout.block)
+        state, own = _part((trained[0], selected), place, size)
+        shared = _part(seeds, place[:1], size[:1]), _part(folds, place[1:], size[1:])
+        new = jax.vmap(of_block, in_axes=(0, None, 0, 0))(*shared, state, own)
+        return _with_part(trained, new, place)
+
+      return jax.lax.fori_loop(0, blocks, body, trained)
+
+    together = layout.seeds_at_once
+    groups, rest = divmod(len(seeds), together)
+    sums = jax.vmap(jax.vmap(lambda _: zero_sums()))(jnp.zeros((len(seeds), len(folds.identity))))
+    trained = jax.lax.fori_loop(
+      0, groups, lambda group, trained: of_seeds(group * together, together, trained), (state, sums)
+    )
+    return of_seeds(groups * together, rest, trained) if rest else trained
 
   specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS, SEEDS_FOLDS)
   return sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
@@ -306,12 +320,20 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
   return sharded(layout, local, specs, SEEDS_FOLDS)(predicted, data, state)
 
 
-def _split(layout: Layout, tree):
-  """Leaves [F_local, ...] -> [blocks, block, ...]."""
-  # Without -1, which is ambiguous where there is no clip.
-  return jax.tree.map(lambda x: x.reshape(len(x) // layout.block, layout.block, *x.shape[1:]), tree)
+def _part(tree, place, size):
+  """Of leaves [n, m, ...] what lies at the first indices `place`, of `size`: [*size, ...]."""
+
+  def part(x):
+    rest = x.ndim - len(size)
+    return jax.lax.dynamic_slice(x, (*place, *[0] * rest), (*size, *x.shape[len(size) :]))
+
+  return jax.tree.map(part, tree)
 
 
-def _join(tree):
-  """Leaves [blocks, block, ...] -> [F_local, ...]."""
-  return jax.tree.map(lambda x: jnp.reshape(x, (-1, *x.shape[2:])), tree)
+def _with_part(tree, part, place):
+  """`tree` with `part` at the first indices `place` of its leaves."""
+
+  def replaced(x, new):
+    return jax.lax.dynamic_update_slice(x, new, (*place, *[0] * (x.ndim - len(place))))
+
+  return jax.tree.map(replaced, tree, part)
