@@ -133,6 +133,18 @@ def test_seeds_vmapped_are_seeds_one_after_another():
     assert_close(jax.tree.leaves(one_by_one), jax.tree.leaves(together))
 
 
+def test_folds_train_in_the_memory_of_their_states():
+  # Many folds, so that what a block of one needs beside them hardly counts.
+  loso = program("ststnet", problem("image", sizes=(2,) * 24), seeds=tuple(range(9)), block=1)
+  states = loso.init()
+  size = sum(leaf.nbytes for leaf in jax.tree.leaves(states))
+  span = np.array([0, 1], np.int32)
+  args = loso.seeds, loso.folds, loso.data, span, states, loso.selected
+  needed = programs._train.lower(loso.recipe, loso.layout, *args).compile()
+  assert needed.memory_analysis().alias_size_in_bytes >= size
+  assert needed.memory_analysis().temp_size_in_bytes < size / 2
+
+
 def footprint_of(batch_size, **options):
   given = problem("image", sizes=(20, 20))
   # "product" keeps what it computes; "fused" is there to keep none of it.
