@@ -73,7 +73,7 @@ class Results:
     """A result in one line: "accuracy .4480 (published .448), UF1 .4012, UAR .4102, 12 s"."""
     names = [column.name for column in self._columns()]
     cells = dict(zip(names, self._cells(system, dataset), strict=True))
-    printed, time = cells.pop("published"), cells.pop("time")
+    printed, time = cells.pop("published", ""), cells.pop("time")
     parts = [f"{name} {cell}" for name, cell in cells.items()]
     parts[0] += f" (published {printed})" if printed else ""
     text = ", ".join([*parts, time])
@@ -134,7 +134,11 @@ class Results:
     return tabular(groups, names, rows, ["majority class", *majority], self._remarks)
 
   def _columns(self) -> tuple[Column, ...]:
-    return columns(self._score(), leaky=any(result.leaky for result in self._results.values()))
+    return columns(
+      self._score(),
+      leaky=any(result.leaky for result in self._results.values()),
+      published=any(self._number(*key) for key in self._results),
+    )
 
   def _score(self) -> str:
     """What published numbers are."""

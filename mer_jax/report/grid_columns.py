@@ -25,12 +25,14 @@ LEAKY = Column("leaky_test_best", "leaky", "uf1")
 TIME = Column("time", "time")
 
 
-def columns(score: str, *, leaky: bool) -> tuple[Column, ...]:
+def columns(score: str, *, leaky: bool, published: bool) -> tuple[Column, ...]:
   """The columns beside published numbers that are a `score`, "accuracy" or "uf1".
 
-  With `leaky` a column follows UF1 that shows what the held-out clips themselves would choose.
+  With `leaky` a column follows UF1 that shows what the held-out clips themselves would choose; with
+  `published` one follows the score for the published numbers.
   """
   uf1 = (UF1, LEAKY) if leaky else (UF1,)
+  printed = (PUBLISHED,) if published else ()
   if score == "uf1":
-    return (*uf1, PUBLISHED, UAR, ACCURACY, TIME)
-  return (ACCURACY, PUBLISHED, *uf1, UAR, TIME)
+    return (*uf1, *printed, UAR, ACCURACY, TIME)
+  return (ACCURACY, *printed, *uf1, UAR, TIME)

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from mer_jax import evaluation
-from mer_jax.report import grid, grid_figure, ranges, score_table
+from mer_jax.report import grid, grid_figure, published, ranges, score_table
 
 
 @pytest.fixture
@@ -40,13 +40,25 @@ def test_every_measured_score_has_its_interval(results, tmp_path):
     f" {score_table.span(pooled['interval'][key])}"
     for key in ("accuracy", "uf1", "uar")
   ]
-  assert [first[0], *first[2:4]] == expected
+  assert first[:3] == expected
   alone = results.summaries()["a"]["samm"]["pooled"]
   assert alone["interval"] is None
-  assert first[5] == score_table.number(alone["accuracy"], alone["std"]["accuracy"])
+  assert first[4] == score_table.number(alone["accuracy"], alone["std"]["accuracy"])
   assert second[0] == "–"
   assert not any("–." in cell for cell in majority)
   assert "its 95 % interval" in page
+
+
+@pytest.mark.parametrize("system", ["ststnet", "own"])
+def test_published_numbers_have_a_column_where_there_are_any(system, tmp_path, make_predictions):
+  known = published.load("composite")
+  made = grid.Results(tmp_path, [system], known)
+  summary = evaluation.summarise(make_predictions(subjects=(("casme2", 4),)))
+  made.add(system, "megc2019", grid.Result(tmp_path / system, summary, 3.0))
+  number = known.numbers.get((system, "megc2019"))
+  assert (number is None) == (system == "own")
+  assert ("published" in made.console().splitlines()[0]) == (number is not None)
+  assert ("(published" in made.line(system, "megc2019")) == (number is not None)
 
 
 def test_without_any_interval_the_page_speaks_of_none(tmp_path, make_predictions):
