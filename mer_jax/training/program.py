@@ -20,7 +20,7 @@ from jax.sharding import PartitionSpec as P
 
 from mer_jax.errors import shown
 from mer_jax.runtime import distributed, xla_guard
-from mer_jax.training import agreement
+from mer_jax.training import agreement, blocks
 from mer_jax.training.batch import shared_batch
 from mer_jax.training.fold import FoldState, Sums, init, predict, train_step, zero_sums
 from mer_jax.training.layout import AXIS, Layout
@@ -264,8 +264,6 @@ def _first_states(recipe: Recipe, seeds, folds, example, start) -> FoldState:
 @partial(xla_guard.jit, static_argnums=(0, 1), donate_argnums=6)
 def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, selected):
   def local(seeds, folds, data, span, state, selected):
-    blocks = len(folds.identity) // layout.block
-
     def of_block(seed, folds, state, selected):
       folds = folds._replace(**selected._asdict()) if selected else folds
       key = jax.random.key(seed)
@@ -279,25 +277,8 @@ def _train(recipe: Recipe, layout: Layout, seeds, folds, data, span, state, sele
 
       return jax.lax.fori_loop(span[0], span[1], body, (state, sums))
 
-    def of_seeds(first, count, trained):
-      """Trains one block after another of `count` seeds, from `first` on, in their place."""
-
-      def body(block, trained):
-        place, size = (first, block * layout.block), (count, layout.block)
-        state, own = _part((trained[0], selected), place, size)
-        shared = _part(seeds, place[:1], size[:1]), _part(folds, place[1:], size[1:])
-        new = jax.vmap(of_block, in_axes=(0, None, 0, 0))(*shared, state, own)
-        return _with_part(trained, new, place)
-
-      return jax.lax.fori_loop(0, blocks, body, trained)
-
-    together = layout.seeds_at_once
-    groups, rest = divmod(len(seeds), together)
-    sums = jax.vmap(jax.vmap(lambda _: zero_sums()))(jnp.zeros((len(seeds), len(folds.identity))))
-    trained = jax.lax.fori_loop(
-      0, groups, lambda group, trained: of_seeds(group * together, together, trained), (state, sums)
-    )
-    return of_seeds(groups * together, rest, trained) if rest else trained
+    sums = jax.vmap(lambda _: jax.vmap(lambda _: zero_sums())(folds.identity))(seeds)
+    return blocks.in_place(layout, of_block, seeds, folds, state, selected, sums)
 
   specs = (ALL, FOLDS, ALL, ALL, SEEDS_FOLDS, SEEDS_FOLDS)
   return sharded(layout, local, specs, SEEDS_FOLDS)(seeds, folds, data, span, state, selected)
@@ -318,22 +299,3 @@ def _predict(recipe: Recipe, layout: Layout, predicted, data, state):
 
   specs = (FOLDS, ALL, SEEDS_FOLDS)
   return sharded(layout, local, specs, SEEDS_FOLDS)(predicted, data, state)
-
-
-def _part(tree, place, size):
-  """Of leaves [n, m, ...] what lies at the first indices `place`, of `size`: [*size, ...]."""
-
-  def part(x):
-    rest = x.ndim - len(size)
-    return jax.lax.dynamic_slice(x, (*place, *[0] * rest), (*size, *x.shape[len(size) :]))
-
-  return jax.tree.map(part, tree)
-
-
-def _with_part(tree, part, place):
-  """`tree` with `part` at the first indices `place` of its leaves."""
-
-  def replaced(x, new):
-    return jax.lax.dynamic_update_slice(x, new, (*place, *[0] * (x.ndim - len(place))))
-
-  return jax.tree.map(replaced, tree, part)
