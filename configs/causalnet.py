@@ -9,7 +9,8 @@ The authors' size asks for an accelerator, 277 M parameters in every fold:
 Of frames the four maps are flow from the onset to four times evenly spaced, for how the published
   ones came about is not stated.
 Time: 11 minutes of one CPU core for casme2_maps, one seed.
-Score: UF1 .826 and UAR .816 on casme2_maps, one seed, untuned. Published on the composite, UF1 .8976 and UAR .9020, of the epoch that is best
+Score: UF1 .826 and UAR .816 on casme2_maps, one seed, untuned.
+  Published on the composite, UF1 .8976 and UAR .9020, of the epoch that is best
   for each subject on its own clips, where training ends once all of these are right.
 """
 

@@ -8,7 +8,8 @@ The authors' size asks for an accelerator, 139.6 M parameters in every fold:
   --config.model.width=256 --config.model.heads=3 "--config.model.repeats=(2,2,10)"
 Not as theirs: the centres of the crops are the same for all faces, as in CausalNet's code.
 Time: 13 minutes of one CPU core for casme2_maps, one seed.
-Score: UF1 .795 and UAR .786 on casme2_maps, one seed, untuned. Published on the composite, UF1 .8603 and UAR .8475, of the epoch that is best
+Score: UF1 .795 and UAR .786 on casme2_maps, one seed, untuned.
+  Published on the composite, UF1 .8603 and UAR .8475, of the epoch that is best
   for each subject on its own clips; users report about .65 after the last.
 """
 

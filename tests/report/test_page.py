@@ -9,12 +9,13 @@ import re
 import numpy as np
 import PIL.Image
 import pytest
+from matplotlib.figure import Figure
 
 from mer_jax.clips import FLOW_MAPS
 from mer_jax.errors import DataError, WorkdirError
 from mer_jax.evaluation.predictions import select
 from mer_jax.evaluation.summary import summarise
-from mer_jax.report import clip_rows, page, score_table, strips
+from mer_jax.report import clip_rows, page, score_table, strips, style
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -194,6 +195,24 @@ def test_a_fold_that_exploded(make_predictions, make_workdir):
 def test_strips_of_any_length(make_predictions, make_clips, length, channels):
   run = make_predictions()
   assert is_picture(strips.draw(make_clips(run, length=length, channels=channels), run))
+
+
+def test_pictures_stand_in_a_figure_pixel_by_pixel():
+  picture = np.random.default_rng(0).integers(0, 255, (7, 5, 3), np.uint8)
+  figure = Figure(figsize=(1, 0.5))
+  with PIL.Image.open(io.BytesIO(style.png_with(figure, [style.Placed(picture, 10, 20)]))) as image:
+    pixels = np.array(image.convert("RGB"))
+  assert pixels.shape == (style.DPI // 2, style.DPI, 3)
+  np.testing.assert_array_equal(pixels[10:17, 20:25], picture)
+  pixels[10:17, 20:25] = 255
+  assert np.all(pixels == 255)
+
+
+@pytest.mark.parametrize("size", [(40, 20), (20, 40), (300, 200)])
+def test_pictures_of_strips_keep_their_shape(size):
+  sized = strips._sized(np.zeros((*size, 3), np.uint8), 100)
+  assert max(sized.shape) == 100
+  assert abs(sized.shape[0] / sized.shape[1] - size[0] / size[1]) < 0.02
 
 
 def test_strips_name_onset_apex_and_offset(make_predictions, make_clips):
