@@ -12,10 +12,13 @@ Each row is the last epoch. Beside it, in the column leaky_test_best, stands wha
 Systems are chosen with --config.show, as "--config.show=('rcn_a','rcn_f')", and changed like any
   config: --config.systems.htnet.training.epochs=100.
 Time: of casme2_maps, 3 seeds, ststnet 15 minutes, motion_net_scratch and motion_net 20 on 2 CPU
-  cores that were shared with much other work; one seed of off_apexnet_meb 7 minutes; the other rows
-  were not run to their end.
-Score: UF1 on casme2_maps of these four, .566, .789, .867 and .798, and by the leaky choice .634,
-  .853, .872 and .838. Published ones stand in the grid itself (mer_jax/report/published).
+  cores that were shared with much other work; off_apexnet_meb 25 minutes of one core. One seed of
+  htnet 13, of causalnet 11 and of off_tanet 44 minutes of one core; the other rows were not run to
+  their end.
+Score: UF1 on casme2_maps, and by the leaky choice: ststnet .566 and .634, off_apexnet_meb .795 and
+  .838, htnet .795 and .822, causalnet .826 and .859, off_tanet .791 and
+  .897, motion_net_scratch .789 and .853, motion_net .867 and .872.
+  Published ones stand in the grid itself (mer_jax/report/published).
 """
 
 from mer_jax import errors

@@ -7,8 +7,9 @@ Command: mer_jax train --config=off_tanet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 Not as theirs: maps of 56 pixels, which published ones of 28 are enlarged to, instead of 112:
   --config.input.size=112.
-Time: not measured.
-Score: not measured. Published on the composite, UF1 .724 and UAR .732: means over folds, of the
+Time: 44 minutes of one CPU core for casme2_maps, one seed.
+Score: UF1 .791 and UAR .784 on casme2_maps, one seed, untuned.
+  Published on the composite, UF1 .724 and UAR .732: means over folds, of the
   best of 11 epochs on the held-out clips.
 """
 
