@@ -16,9 +16,9 @@ Time: of casme2_maps, 3 seeds, ststnet 15 minutes, motion_net_scratch and motion
   htnet 13, of causalnet 11 and of off_tanet 44 minutes of one core; the other rows were not run to
   their end.
 Score: UF1 on casme2_maps, and by the leaky choice: ststnet .566 and .634, off_apexnet_meb .795 and
-  .838, htnet .795 and .822, causalnet .826 and .859, off_tanet .791 and
-  .897, motion_net_scratch .789 and .853, motion_net .867 and .872.
-  Published ones stand in the grid itself (mer_jax/report/published).
+  .838, htnet .795 and .822, causalnet .826 and .859, off_tanet .791 and .897, motion_net_scratch
+  .789 and .853, motion_net .867 and .872. Published ones stand in the grid itself
+  (mer_jax/report/published).
 """
 
 from mer_jax import errors

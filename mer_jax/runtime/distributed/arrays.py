@@ -38,15 +38,11 @@ def devices(at_most: int, available: Sequence[jax.Device] | None = None) -> list
   return [device for _, local in sorted(by_process.items()) for device in local[:each]]
 
 
-def put(array: np.ndarray | jax.Array, sharding: Sharding) -> jax.Array:
-  """An array that is the same on every host, on the devices of `sharding`, its own part on each.
-
-  One of jax, on one device of this host, is not copied to where it is already.
-  """
+def put(array: np.ndarray, sharding: Sharding) -> jax.Array:
+  """An array that is the same on every host, on the devices of `sharding`, its own part on each."""
   if processes() == 1:
     return jax.device_put(array, sharding)
-  host = np.asarray(array)
-  return _lay(host.shape, sharding, lambda index: host[index])
+  return _lay(array.shape, sharding, lambda index: array[index])
 
 
 def fetch(tree: Any) -> Any:
