@@ -61,7 +61,7 @@ def ran(three_corpora, tmp_path_factory):
   return folder
 
 
-def test_the_page_has_honest_leaky_and_published_uf1_side_by_side(ran):
+def test_the_page_has_honest_and_leaky_uf1_side_by_side(ran):
   with open(ran / "results.csv", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
   assert len(rows) == len(SMALL)
@@ -76,7 +76,8 @@ def test_the_page_has_honest_leaky_and_published_uf1_side_by_side(ran):
   heads = [
     head for head in ("UF1", "leaky_test_best", "published", "UAR") if f">{head}</th>" in page
   ]
-  assert heads == ["UF1", "leaky_test_best", "published", "UAR"]
+  # A column that would be empty is left out, and SMIC alone has no published number.
+  assert heads == ["UF1", "leaky_test_best", "UAR"]
   assert 'class="leaky"' in page
   for note in published.load("composite").notes:
     assert note in page
