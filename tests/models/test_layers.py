@@ -25,7 +25,7 @@ def channels_last(ndim):
   return lax.ConvDimensionNumbers(last, (ndim - 1, ndim - 2, *range(ndim - 2)), last)
 
 
-@pytest.mark.parametrize("implementation", ["product", "grouped"])
+@pytest.mark.parametrize("implementation", ["fused", "product", "grouped"])
 @pytest.mark.parametrize(
   ("strides", "padding", "dilation"),
   [
@@ -68,7 +68,7 @@ def test_convolve_is_the_convolution_and_so_is_its_gradient(
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("implementation", ["product", "grouped"])
+@pytest.mark.parametrize("implementation", ["fused", "product", "grouped"])
 def test_convolve_in_three_dimensions(implementation):
   x, w = normal(2, 5, 6, 7, 2), normal(3, 3, 3, 2, 4, seed=1)
   expected = lax.conv_general_dilated(
@@ -85,8 +85,9 @@ def test_convolve_in_three_dimensions(implementation):
   np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("implementation", ["fused", "product"])
 @pytest.mark.parametrize(("size", "stride"), [(5, 1), (7, 2), (7, 3)])
-def test_large_windows_are_the_convolution_too(size, stride):
+def test_large_windows_are_the_convolution_too(size, stride, implementation):
   x, w = normal(2, 15, 12, 2), normal(size, size, 2, 3, seed=1)
   args = (stride, stride), [(size // 2, size // 2)] * 2
 
@@ -95,7 +96,8 @@ def test_large_windows_are_the_convolution_too(size, stride):
     return out, *pullback(jnp.cos(out))
 
   expected = outputs(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-  got = outputs(convolution.convolve, dimension_numbers=channels_last(4), implementation="product")
+  convolve = partial(convolution.convolve, implementation=implementation)
+  got = outputs(convolve, dimension_numbers=channels_last(4))
   for a, b in zip(got, expected, strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 

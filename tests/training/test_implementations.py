@@ -13,6 +13,12 @@ from mer_jax.models.layers import convolution
 from mer_jax.targets import SingleClass
 
 FOLDS, BATCH = 2, 4
+# Layers that this loss teaches nothing: attention among the places of a map that has one, and what
+# losses of an earlier stage are for.
+UNTAUGHT = {
+  "off_tanet": {"key", "query"},
+  "state_cnn_lstm": {"state_logits", "state_class_logits"},
+}
 
 
 def draw(rng, shape):
@@ -55,7 +61,10 @@ def test_every_implementation_gives_the_same_loss_and_gradients(case):
     return step(variables, weights)
 
   expected = run("grouped")
-  assert all(np.any(leaf) for leaf in jax.tree.leaves(expected[1]))
+  untaught = {
+    path[0].key for path, leaf in jax.tree_util.tree_leaves_with_path(expected[1]) if not leaf.any()
+  }
+  assert untaught == UNTAUGHT.get(case, set())
   for implementation in ("fused", "product"):
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),

@@ -6,21 +6,19 @@ convolution becomes a grouped one, whose gradients are slow on GPUs too.
 
 - "product": shifted slices side by side, and one matrix product. A batch that all folds share is
   sliced once and enters one product for all of them.
-- "fused": the same, but where ReLU and max pooling follow they are one operation with the
-  convolution (mer_jax.models.conv_pool). The fastest on CPUs.
+- "fused": the same, a few images and one fold at a time (conv_by_parts.py); where ReLU and max
+  pooling follow they are one operation with the convolution (conv_pool.py). The fastest on CPUs.
 - "grouped": what jax makes of a vmapped convolution.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
-# Windows up to this size are sliced place by place, which copies less; larger ones axis by axis.
-LARGEST_SLICED = 3
+from mer_jax.models.layers.conv_by_parts import conv_by_parts
+from mer_jax.models.layers.patches import Geometry, product
 
 IMPLEMENTATIONS = ("auto", "fused", "product", "grouped")
 
@@ -82,39 +80,8 @@ def convolve(
       dimension_numbers=of_flax.get("dimension_numbers"),
       precision=precision,
     )
-  return _product(lhs, rhs, strides, padding, dilation, precision)
-
-
-def _product(lhs, rhs, strides, padding, dilation, precision) -> jax.Array:
-  patches_of = _patches if max(rhs.shape[:-2]) <= LARGEST_SLICED else _patches_by_axis
-  patches = patches_of(lhs, rhs.shape[:-2], strides, padding, dilation)
-  return jnp.dot(patches, rhs.reshape(-1, rhs.shape[-1]), precision=precision)
-
-
-def _patches(lhs, window, strides, padding, dilation) -> jax.Array:
-  """What each output looks at, float [B, *out, window * C]."""
-  lhs = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
-  out = [
-    (n - (w - 1) * d - 1) // s + 1
-    for n, w, d, s in zip(lhs.shape[1:-1], window, dilation, strides, strict=True)
-  ]
-  slices = []
-  for offset in itertools.product(*map(range, window)):
-    first = [o * d for o, d in zip(offset, dilation, strict=True)]
-    end = [f + (n - 1) * s + 1 for f, n, s in zip(first, out, strides, strict=True)]
-    slices.append(
-      lax.slice(lhs, (0, *first, 0), (lhs.shape[0], *end, lhs.shape[-1]), (1, *strides, 1))
-    )
-  return jnp.concatenate(slices, axis=-1)
-
-
-def _patches_by_axis(lhs, window, strides, padding, dilation) -> jax.Array:
-  """As `_patches`, the last axis first: a window of 7 x 7 is then 14 slices instead of 49."""
-  x = jnp.pad(lhs, ((0, 0), *padding, (0, 0)))
-  for axis in reversed(range(1, x.ndim - 1)):
-    size, stride, dilate = window[axis - 1], strides[axis - 1], dilation[axis - 1]
-    out = (x.shape[axis] - (size - 1) * dilate - 1) // stride + 1
-    starts = [i * dilate for i in range(size)]
-    slices = [lax.slice_in_dim(x, i, i + (out - 1) * stride + 1, stride, axis) for i in starts]
-    x = jnp.concatenate(slices, axis=-1)
-  return x
+  geometry = Geometry(strides, padding, dilation, precision)
+  # A window of one place looks at what there is already, and nothing is copied.
+  if resolve(implementation) == "fused" and max(rhs.shape[:-2]) > 1:
+    return conv_by_parts(lhs, rhs, geometry)
+  return product(lhs, rhs, geometry)
