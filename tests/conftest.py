@@ -60,7 +60,7 @@ LONG = (
 ROOT = pathlib.Path(__file__).parents[1]
 # The contracts of the engine hold for every model. `make test` tries the first of them, on which
 # all others stand, with every model, and the others with these; `make test-all` tries all with all.
-EVERYDAY = {"parallel", "parallel_cnn_lstm", "ststnet", "motion_net"}
+EVERYDAY = {"parallel", "parallel_cnn_lstm", "ststnet"}
 CONTRACTS = ("test_engine.py", "test_loop.py", "test_sweep.py", "test_implementations.py")
 CONTRACTS += ("test_xla_guard.py", "test_drawn.py")
 FOR_EVERY_MODEL = "test_noise_in_place_of_the_held_out_subject_changes_no_bit_of_its_fold"

@@ -44,7 +44,7 @@ def digests(roots: Iterable[Callable[..., Any]]) -> dict[str, str]:
     without comments, docstrings and layout.
   """
   starts = [_definition_of(root) for root in roots]
-  packages = {"mer_jax", *(start.module.partition(".")[0] for start in starts)}
+  packages = frozenset({"mer_jax", *(start.module.partition(".")[0] for start in starts)})
   pending, reached = list(starts), {}
   while pending:
     definition = pending.pop()
@@ -56,7 +56,7 @@ def digests(roots: Iterable[Callable[..., Any]]) -> dict[str, str]:
     for node in nodes:
       pending += _references(definition.module, node, packages)
   return {
-    f"{definition.module.replace('.', '/')}.py:{definition.name}": _digest(nodes)
+    f"{definition.module.replace('.', '/')}.py:{definition.name}": _digest(tuple(nodes))
     for definition, nodes in sorted(reached.items())
     if nodes
   }
@@ -83,7 +83,7 @@ def _module(name: str) -> _Module | None:
   path = _path(name)
   if path is None:
     return None
-  tree = ast.parse(path.read_text(encoding="utf-8"))
+  tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
   package = name if path.name == "__init__.py" else name.rpartition(".")[0]
   definitions: dict[str, list[ast.stmt]] = {}
   for node in tree.body:
@@ -136,14 +136,12 @@ def _names(node: ast.AST) -> set[str]:
   return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
-def _references(module: str, node: ast.AST, packages: set[str]) -> Iterator[Definition]:
+@functools.cache
+def _references(module: str, node: ast.AST, packages: frozenset[str]) -> tuple[Definition, ...]:
   """The definitions that `node`, a part of `module`, names."""
-  for child in ast.walk(node):
-    chain = _chain(child)
-    if chain:
-      definition = _resolve(module, chain, packages)
-      if definition is not None:
-        yield definition
+  chains = filter(None, map(_chain, ast.walk(node)))
+  resolved = (_resolve(module, chain, packages) for chain in chains)
+  return tuple(definition for definition in resolved if definition is not None)
 
 
 def _chain(node: ast.AST) -> list[str]:
@@ -155,7 +153,7 @@ def _chain(node: ast.AST) -> list[str]:
   return [node.id, *reversed(attributes)] if isinstance(node, ast.Name) else []
 
 
-def _resolve(module: str, chain: list[str], packages: set[str]) -> Definition | None:
+def _resolve(module: str, chain: list[str], packages: frozenset[str]) -> Definition | None:
   """The definition that `chain` names in `module`, through re-exports; None for any other name."""
   first, *rest = chain
   source = _module(module)
@@ -176,15 +174,17 @@ def _resolve(module: str, chain: list[str], packages: set[str]) -> Definition | 
   return _resolve(target, [name], packages)
 
 
-def _digest(nodes: Iterable[ast.stmt]) -> str:
-  text = "\n".join(ast.unparse(_without_docstrings(node)) for node in nodes)
+@functools.cache
+def _digest(nodes: tuple[ast.stmt, ...]) -> str:
+  """Of statements of a parsed module, which stay as they are."""
+  text = "\n".join(map(ast.unparse, nodes))
   return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _without_docstrings(node: ast.stmt) -> ast.stmt:
-  node = ast.parse(ast.unparse(node)).body[0]  # a copy: the parsed module is shared
-  for child in ast.walk(node):
-    is_documented = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    if is_documented and ast.get_docstring(child) is not None:
-      child.body = child.body[1:] or [ast.Pass()]
-  return node
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+  """`tree` itself, changed."""
+  for node in ast.walk(tree):
+    is_documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    if is_documented and ast.get_docstring(node) is not None:
+      node.body = node.body[1:] or [ast.Pass()]
+  return tree

@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = ("mer_jax", "configs", "data_builders")
 FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 OWN_CONFIGS = 'raise ImportError("a package of the user, which mer_jax has no business with")\n'
-SMALL = ("--config.training.epochs=1", "--config.data.data_dir=data")
+SMALL = (
+  *("--config.training.epochs=1", "--config.training.fold_block=3"),
+  "--config.data.data_dir=data",
+)
 
 
 WITHOUT_MER_JAX = """

@@ -67,12 +67,12 @@ SMALL = ("--config.training.epochs=1", BLOCK_BY_HAND)
 # What is added to `mer_jax SUBCOMMAND`, after a config's name and its model where there are any.
 DEMO = (
   *SMALL,
-  "--config.model.channels=2,2,2",
+  "--config.model.channels=(2,)",
   "--config.model.cnn_features=4",
   "--config.model.lstm_features=4",
 )
 # The model that the first of these leaves is what the others begin with.
-MOTION = (BLOCK_BY_HAND, "--config.model.channels=(8,8,8)", "--config.seeds=1")
+MOTION = (BLOCK_BY_HAND, "--config.model.channels=(8,)", "--config.seeds=1")
 LESS = {
   "build": (),
   "synthetic": ("--subjects=3", "--clips_per_subject=4", "--size=64"),
@@ -86,7 +86,7 @@ LESS = {
   "export": (),
   "train parallel_cnn_lstm": (
     *SMALL,
-    "--config.model.channels=2,2,2",
+    "--config.model.channels=(2,)",
     "--config.model.cnn_features=4",
     "--config.model.lstm_features=4",
     *("--config.input.num_frames=8", "--config.input.size=16"),
@@ -120,7 +120,7 @@ LESS = {
   "audit": (),
 }
 
-LESS_IN_PYTHON = "config.model.channels = (2, 2, 2); config.model.lstm_features = 4"
+LESS_IN_PYTHON = "config.model.channels = (2,); config.model.lstm_features = 4"
 
 STAND_IN = f"""#!{sys.executable}
 import json, os, re, sys

@@ -37,7 +37,7 @@ def test_rows_run_over_the_same_clips(three_corpora, tmp_path, monkeypatch):
   config.corpora, config.show = ("smic",), ("parallel", "sequential")
   for name in config.show:
     system = config.systems[name]
-    system.input.num_frames = 4
+    system.input.num_frames, system.training.fold_block = 4, 3
     with system.unlocked():
       system.model.update(SMALL)
   monkeypatch.setattr(

@@ -51,6 +51,7 @@ def ran(three_corpora, tmp_path_factory):
     with config.systems[name].unlocked():
       config.systems[name].model.update({k.removeprefix("model."): v for k, v in fields.items()})
     config.systems[name].training.chunk_epochs = config.systems[name].selection.every_epochs = 1
+    config.systems[name].training.fold_block = 3
 
   def write(workdir, **_):
     (workdir / "report.html").write_text("drawing every report takes longer than all rows")

@@ -22,7 +22,7 @@ def config():
   config.input.num_frames, config.input.size = 4, 8
   config.model.channels = (2, 3)
   config.model.cnn_features = config.model.lstm_features = config.model.head_features = 4
-  config.training.epochs = 2
+  config.training.epochs, config.training.fold_block = 2, 3
   config.devices = 1
   return config
 

@@ -57,7 +57,8 @@ def onset_frames_uf1(data_dir, class_weight):
 def smaller(command):
   """A command of the demo on fewer clips and for fewer epochs."""
   few = {"--subjects=16": "--subjects=3", "--clips_per_subject=12": "--clips_per_subject=4"}
-  less = ["--config.training.epochs=1"] if "--config=demo:casme2" in command else []
+  fewer = ["--config.training.epochs=1", "--config.training.fold_block=3"]
+  less = fewer if "--config=demo:casme2" in command else []
   return [*(few.get(argument, argument) for argument in command), *less]
 
 

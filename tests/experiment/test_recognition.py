@@ -40,7 +40,7 @@ def ran(three_corpora, weights, tmp_path_factory):
   config.epochs = 1
   for name in config.show:
     system = config.systems[name]
-    system.input.method = "dis"
+    system.input.method, system.training.fold_block = "dis", 3
     if system.model.name == "motion_net":
       small_model(system)
       system.training.batch_size = 8

@@ -29,6 +29,7 @@ def small(data_dir):
   config.data_dir, config.devices, config.epochs = str(data_dir), 1, 1
   for row in config.systems.values():
     row.input.update(SMALL[row.model.name])
+    row.training.fold_block = 3
     if row.model.name == "dtscnn":
       row.model.update({"channels": (2, 2, 2), "features": 4})
     elif row.model.name == "sssnet":

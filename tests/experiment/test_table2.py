@@ -17,7 +17,7 @@ def small(data_dir):
   for name, row in config.systems.items():
     if row.model.name == "svm":
       continue
-    row.training.epochs = 1
+    row.training.epochs, row.training.fold_block = 1, 3
     if name == "parallel_cnn_lstm":
       row.input.num_frames, row.input.size = 4, 16
       row.model.channels = (2,)

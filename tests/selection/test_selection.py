@@ -28,6 +28,7 @@ def tiny(data_dir, name, epochs=6):
   config.model.cnn_features = config.model.head_features = 4
   config.optimizer.learning_rate = 0.1
   config.training.epochs, config.training.batch_size = epochs, 5
+  config.training.fold_block = 5
   config.training.balance = "class_weights"
   config.devices = 1
   config.checkpoint.every_epochs = 2

@@ -194,6 +194,8 @@ def serve(address: str, imported: Sequence[str]) -> Request | None:
   sys.path[0] = str(ROOT)
   for module in imported:
     importlib.import_module(module)
+  if imported:
+    _prepare()
   gc.freeze()
   with socket.socket(socket.AF_UNIX) as listening:
     listening.bind(f"{address}.early")
@@ -212,6 +214,14 @@ def serve(address: str, imported: Sequence[str]) -> Request | None:
     while os.wait():
       pass
   return None
+
+
+def _prepare() -> None:
+  """Parses the package for `sources.digests`, which each forked process would do again."""
+  from mer_jax.experiment import config_files, sources, trainer
+
+  config = config_files.module("demo").get_config("casme2")
+  sources.digests(trainer.roots(config, trainer.build_model(config, 3), epochs_selected=True))
 
 
 def _received(connection: socket.socket) -> tuple[Request, list[int]]:
