@@ -104,9 +104,8 @@ def test_ststnet_runs_on_flow_measured_from_frames(data_dir, tmp_path):
   assert summary["clips"] == len(data.load_split(config).labels)
 
 
-def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, tmp_path):
-  started = [sys.executable, *command(config, tmp_path / "run")]
-  done = subprocess.run(started, capture_output=True, text=True)
+def test_the_command_line_prints_the_table_and_stays_quiet_otherwise(config, server, tmp_path):
+  done = server.run(command(config, tmp_path / "run"), tmp_path)
   assert done.returncode == 0, done.stderr
   assert "pooled" in done.stdout
   assert "report.html" in done.stdout

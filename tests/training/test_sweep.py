@@ -38,7 +38,7 @@ def assert_close(a, b):
 
 @pytest.mark.parametrize(
   ("case", "name"),
-  [*(("ststnet", name) for name in HYPER), ("parallel", "learning_rate"), ("parallel", "dropout")],
+  [("parallel" if name in ("learning_rate", "dropout") else "ststnet", name) for name in HYPER],
 )
 def test_settings_side_by_side_are_settings_one_by_one(case, name):
   given = problem(CASES[case][2])
