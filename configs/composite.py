@@ -11,14 +11,14 @@ Each row is the last epoch. Beside it, in the column leaky_test_best, stands wha
   give that are best on the held-out clips: it explains published numbers, and estimates nothing.
 Systems are chosen with --config.show, as "--config.show=('rcn_a','rcn_f')", and changed like any
   config: --config.systems.htnet.training.epochs=100.
-Time: of casme2_maps, 3 seeds, ststnet 15 minutes, motion_net_scratch and motion_net 20 on 2 CPU
-  cores that were shared with much other work; off_apexnet_meb 25 minutes of one core. One seed of
-  htnet 13, of causalnet 11 and of off_tanet 44 minutes of one core; the other rows were not run to
-  their end.
-Score: UF1 on casme2_maps, and by the leaky choice: ststnet .566 and .634, off_apexnet_meb .795 and
-  .838, htnet .795 and .822, causalnet .826 and .859, off_tanet .791 and .897, motion_net_scratch
-  .789 and .853, motion_net .867 and .872. Published ones stand in the grid itself
-  (mer_jax/report/published).
+Time: of casme2_maps and one seed, minutes of one CPU core: motion_net 1, ststnet 2, off_apexnet_meb
+  8, rcn_w 9, causalnet 11, htnet and rcn_f 13, off_apexnet 17, sssnet 20, dual_inception 23, rcn_s
+  31, off_tanet 44 (before convolutions went fold by fold); rcn_a was not run to its end.
+Score: UF1 on casme2_maps, and by the leaky choice, of one seed: off_apexnet .817 and .876, sssnet
+  .816 and .889, dual_inception .821 and .926, rcn_s .544 and .573, rcn_w .514 and .604, rcn_f .601
+  and .679, htnet .795 and .822, causalnet .826 and .859, off_tanet .791 and .897; over 3 seeds:
+  ststnet .566 and .634, off_apexnet_meb .795 and .838, motion_net_scratch .789 and .853,
+  motion_net .867 and .872. Published ones stand in the grid itself (mer_jax/report/published).
 """
 
 from mer_jax import errors

