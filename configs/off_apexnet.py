@@ -9,9 +9,9 @@ Not as theirs: 600 epochs instead of 3,000, which are --config.training.epochs=3
   every convolution, where the paper is silent.
 Time: 17 minutes of one CPU core for casme2_maps and one seed; with --config.model.form=meb 25
   minutes for 3 seeds.
-Score: on casme2_maps, untuned, UF1 .817 and UAR .808 with one seed; meb's form UF1 .795 and UAR .779
-  over 3 seeds. Published on the composite, UF1 .7196 and UAR .7096; without a choice of epochs by
-  the held-out clips, by meb, UF1 .703, and with it .839.
+Score: on casme2_maps, untuned, UF1 .817 and UAR .808 with one seed; meb's form UF1 .795 and UAR
+  .779 over 3 seeds. Published on the composite, UF1 .7196 and UAR .7096; without a choice of epochs
+  by the held-out clips, by meb, UF1 .703, and with it .839.
 """
 
 from mer_jax.experiment import corpora, settings
