@@ -35,6 +35,7 @@ RUN_ELSEWHERE = {
   "python -m tests.benchmarks.flow": "as above",
   "python -m tests.benchmarks.svm": "as above",
   "python -m tests.benchmarks.drawing": "as above",
+  "python -m tests.benchmarks.convolutions": "as above",
 }
 # Languages of fences; a shell goes by one name, so that no block of commands is overlooked.
 LANGUAGES = {"bash", "python", "diff"}
