@@ -10,9 +10,10 @@ Arguments: frames, the default: flow from the onset to 48 frames. maps: the four
 Rows: parallel is the model, each other row differs from it in the switch that names it. start
   begins every fold with weights that learned drawn motion; of maps, with those of the LSTM alone.
 Systems are chosen with --config.show, as "--config.show=('parallel','cnn','lstm')".
-Time: of maps and 3 seeds, 20 seconds to 9 minutes a row on 2 CPU cores that had much other work.
-Score: of maps, UF1 over 3 seeds: parallel .818, cnn .822, sequential .668, lstm .653; nothing was
-  tuned (docs/results.md). Not measured of frames.
+Time: of maps and 3 seeds, 20 seconds to 6 minutes a row of one CPU core.
+Score: of maps, UF1 over 3 seeds: parallel .818, cnn .822, sequential .668, lstm .653,
+  cnn_branch_td_mean .706, cnn_branch_td_gap .638, cnn_branch_conv3d .761; nothing was tuned
+  (docs/results.md). Not measured of frames.
 """
 
 from typing import Any
